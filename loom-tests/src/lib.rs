@@ -1,0 +1,22 @@
+//! Every interleaving of the meeting core, under loom.
+//!
+//! Each test states a fact that must hold in all of them; a lost wake-up shows as loom's "deadlock". Without
+//! `--cfg loom` this crate is empty. `scripts/loom` runs it; its head says how a failing interleaving is
+//! replayed.
+
+#![cfg(all(loom, test))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::similar_names,
+    reason = "all of it is tests; `send`, `sent` and `sending` are the words for what they name"
+)]
+
+mod closing;
+mod crowd;
+mod demand;
+mod giving_up;
+mod holding;
+mod meeting;
+mod peers;
+mod select;
+mod trying;

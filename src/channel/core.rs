@@ -1,0 +1,190 @@
+//! The meeting core: one lock, the lists of those who wait, and the moments at which a message changes hands.
+//!
+//! A thread that receives may be *given* a message, for it cannot vanish: its timeout competes under the same
+//! lock. A future may be dropped at any time, so it is only *woken*, and its own poll takes. A sender, thread
+//! or task, never acts once it waits: its message is taken from it.
+//!
+//! # Invariants
+//!
+//! - Nobody waits who could meet: while a sender waits, no taker does.
+//! - No wake-up is lost: while a sender waits, either no poller is left unwoken, or as many were woken and have
+//!   not looked yet as there are senders. Whoever is woken and leaves without taking passes the wake-up on.
+//! - No foreign code runs under the lock: wakers are cloned, woken and dropped outside, and messages are
+//!   moved but never dropped inside.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    time::Instant,
+};
+
+use super::{
+    party::ToWake,
+    state::{Locked, Role, State},
+    waiter::{Stage, Waiter, Wake},
+};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Spin, thread};
+
+pub(super) struct Core<T> {
+    state: Mutex<State<T>>,
+    /// How many senders wait, readable without the lock: a hint that saves a poll a needless waker clone, so
+    /// `Relaxed` is enough.
+    senders_waiting: AtomicUsize,
+    pub(super) spin: Spin,
+}
+
+// SAFETY: the lists hold addresses of waiters, which are reached only under the lock; what passes from thread
+// to thread through them is a `T`.
+unsafe impl<T: Send> Send for Core<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Core<T> {}
+
+impl<T> Core<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State::new()),
+            senders_waiting: AtomicUsize::new(0),
+            spin: Spin::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> Locked<'_, T> {
+        Locked::new(self.state.lock(), &self.senders_waiting)
+    }
+
+    /// Whether a sender probably waits.
+    #[inline]
+    pub(super) fn a_sender_seems_to_wait(&self) -> bool {
+        self.senders_waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Blocks the thread, which waits as `waiter`, until a peer has changed its stage or the deadline has
+    /// passed; returns the stage then. `Idle` says that the deadline has passed and the waiter was withdrawn.
+    ///
+    /// A sender whose message was accepted waits for its acceptor alone, without a deadline.
+    pub(super) fn block(
+        &self,
+        role: Role,
+        waiter: Pin<&Waiter<T>>,
+        mut deadline: Option<Instant>,
+    ) -> Stage {
+        let is_over = || !matches!(waiter.stage(), Stage::Waiting | Stage::Held);
+        if self.spin.until(is_over) {
+            return waiter.stage();
+        }
+        while !is_over() {
+            match deadline {
+                None => thread::park(),
+                Some(instant) => {
+                    if thread::park_until(instant) {
+                        let mut locked = self.lock();
+                        let stage = waiter.stage();
+                        if stage == Stage::Waiting {
+                            let wake = locked.leave(role, waiter);
+                            drop(locked);
+                            drop(wake);
+                            return Stage::Idle;
+                        }
+                        drop(locked);
+                        deadline = None;
+                    }
+                }
+            }
+        }
+        waiter.stage()
+    }
+
+    /// Wakes those who wait for a receiver to wait.
+    #[cold]
+    pub(super) fn wake_watchers(&self) {
+        // Each at most once: one that looks and waits again is not woken twice by the same event.
+        let mut left = self.lock().watcher_count();
+        self.wake_each(|locked| {
+            left = left.checked_sub(1)?;
+            locked.notify_watcher()
+        });
+    }
+
+    /// The last sender is gone: nobody who waits for a message will get one.
+    #[cold]
+    pub(super) fn close_to_receivers(&self) {
+        self.wake_each(|locked| {
+            locked
+                .disconnect_taker()
+                .or_else(|| locked.notify_poller(None))
+                .or_else(|| locked.notify_leaver())
+        });
+    }
+
+    /// The last receiver is gone: nobody will take what the waiting senders have.
+    #[cold]
+    pub(super) fn close_to_senders(&self) {
+        self.wake_each(|locked| {
+            locked
+                .disconnect_sender()
+                .or_else(|| locked.notify_watcher())
+                .or_else(|| locked.notify_leaver())
+        });
+    }
+
+    /// Wakes whomever `next` picks, one after the other, until it picks nobody.
+    ///
+    /// A foreign waker that panics does not keep the others from being woken: they would wait for ever. The
+    /// first panic goes on after the last of them.
+    fn wake_each(&self, mut next: impl FnMut(&mut Locked<'_, T>) -> Option<ToWake>) {
+        let mut panic = None;
+        loop {
+            let picked = next(&mut self.lock());
+            let Some(ToWake(wake)) = picked else { break };
+            // Nothing of ours is seen after the panic that the waker could have left half done.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| wake_up(wake))) {
+                panic.get_or_insert(payload);
+            }
+        }
+        // Where another panic is under way already, a second would end the program.
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
+    }
+}
+
+/// Withdraws a blocked thread's waiter if a foreign waker panics while the waiter hangs in a list: the stack
+/// that it lives on is about to go.
+pub(super) struct WithdrawOnUnwind<'a, T> {
+    core: &'a Core<T>,
+    role: Role,
+    waiter: Pin<&'a Waiter<T>>,
+}
+
+impl<'a, T> WithdrawOnUnwind<'a, T> {
+    pub(super) fn new(core: &'a Core<T>, role: Role, waiter: Pin<&'a Waiter<T>>) -> Self {
+        Self { core, role, waiter }
+    }
+}
+
+impl<T> Drop for WithdrawOnUnwind<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            match self.role {
+                Role::Sender => drop(self.core.cancel_send(self.waiter)),
+                Role::Poller => self.core.cancel_recv(self.waiter),
+                Role::Taker | Role::Watcher | Role::Leaver => {
+                    let wake = self.core.lock().leave(self.role, self.waiter);
+                    drop(wake);
+                }
+            }
+        }
+    }
+}
+
+/// Wakes whoever is to be woken. Runs foreign code: never under a lock.
+#[inline]
+pub(super) fn wake_up(wake: Option<Wake>) {
+    if let Some(wake) = wake {
+        wake.wake();
+    }
+}

@@ -1,0 +1,154 @@
+//! One party that waits on several channels at once, through one waiter on each: an alternation.
+//!
+//! # Invariants
+//!
+//! - Peers touch it only under the lock of a channel on which it has a waiter; its owner writes to it only
+//!   under the locks of all of them, or while it has none.
+//! - The wake handle belongs to whoever moved the word away from `WAITING`.
+
+use std::ptr::NonNull;
+
+use super::waiter::Wake;
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+
+/// Who was claimed or notified, and is to be woken unless that has happened before.
+pub struct ToWake(pub(super) Option<Wake>);
+
+impl ToWake {
+    pub(super) fn flatten(picked: Option<Self>) -> Option<Wake> {
+        picked.and_then(|ToWake(wake)| wake)
+    }
+}
+
+/// One party that waits on several channels at once, through one waiter on each: an alternation.
+pub struct Party {
+    /// `WAITING`, `NOTIFIED`, or `CLAIMED` plus the index of the guard on which a peer claimed it.
+    word: AtomicUsize,
+    wake: UnsafeCell<Option<Wake>>,
+}
+
+/// Free to be claimed, and not woken.
+const WAITING: usize = 0;
+/// Free to be claimed, and woken to look for itself.
+const NOTIFIED: usize = 1;
+/// From here on: claimed.
+const CLAIMED: usize = 2;
+
+// SAFETY: the wake handle has one owner at any time, by the invariant above; it is `Send`.
+unsafe impl Send for Party {}
+// SAFETY: as above.
+unsafe impl Sync for Party {}
+
+impl Party {
+    pub(super) fn new() -> Self {
+        Self {
+            word: AtomicUsize::new(WAITING),
+            wake: UnsafeCell::new(None),
+        }
+    }
+
+    /// The guard on which a peer claimed this party. `Acquire` pairs with [`claim`](Self::claim); what the peer
+    /// left in the guard's waiter is read under that guard's lock.
+    pub(super) fn claimed(&self) -> Option<usize> {
+        self.word.load(Ordering::Acquire).checked_sub(CLAIMED)
+    }
+
+    /// Begins, or goes on, to wait; returns the wake handle that it replaces.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the party and holds the locks of all channels on which it has a waiter.
+    pub(super) unsafe fn wait(&self, wake: Wake) -> Option<Wake> {
+        let old = self.wake.with_mut(|slot| {
+            // SAFETY: no peer can reach the party without one of the locks that the caller holds.
+            unsafe { (*slot).replace(wake) }
+        });
+        self.word.store(WAITING, Ordering::Release);
+        old
+    }
+
+    /// Takes the wake handle out, once the party waits no more.
+    ///
+    /// # Safety
+    ///
+    /// As for [`wait`](Self::wait).
+    pub(super) unsafe fn rest(&self) -> Option<Wake> {
+        // SAFETY: no peer can reach the party without one of the locks that the caller holds.
+        self.wake.with_mut(|slot| unsafe { (*slot).take() })
+    }
+
+    /// Claims the party for its guard `index`, if nobody has. Returns the wake handle if nobody has woken it.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel of that guard, on which the party has a waiter.
+    pub(super) unsafe fn claim(&self, index: usize) -> Option<ToWake> {
+        // SAFETY: as the caller says.
+        unsafe { self.move_on(CLAIMED + index) }
+    }
+
+    /// Marks the party as woken, unless it was claimed. Returns the wake handle if nobody has woken it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(super) unsafe fn notify(&self) -> Option<ToWake> {
+        // SAFETY: as the caller says.
+        unsafe { self.move_on(NOTIFIED) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim).
+    unsafe fn move_on(&self, to: usize) -> Option<ToWake> {
+        let mut from = self.word.load(Ordering::Acquire);
+        while from < CLAIMED {
+            match self
+                .word
+                .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(WAITING) => {
+                    // SAFETY: whoever moves the word away from `WAITING` has the handle.
+                    return Some(ToWake(self.wake.with_mut(|slot| unsafe { (*slot).take() })));
+                }
+                Ok(_) => return Some(ToWake(None)),
+                Err(now) => from = now,
+            }
+        }
+        None
+    }
+}
+
+/// A waiter's part in an alternation.
+#[derive(Clone, Copy)]
+pub struct Part {
+    pub(super) party: NonNull<Party>,
+    /// Which guard of the alternation it is.
+    pub(super) index: usize,
+}
+
+impl Part {
+    pub(super) fn is_of(&self, party: Option<&Party>) -> bool {
+        party.is_some_and(|party| self.party == NonNull::from(party))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Party::claim`]; the waiter that this part was read from hangs in a list of that channel.
+    pub(super) unsafe fn claim(&self) -> Option<ToWake> {
+        // SAFETY: a party stays where it is until its waiters have left their lists.
+        let party = unsafe { self.party.as_ref() };
+        // SAFETY: by the caller's word.
+        unsafe { party.claim(self.index) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(super) unsafe fn notify(&self) -> Option<ToWake> {
+        // SAFETY: a party stays where it is until its waiters have left their lists.
+        let party = unsafe { self.party.as_ref() };
+        // SAFETY: by the caller's word.
+        unsafe { party.notify() }
+    }
+}

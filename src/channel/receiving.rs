@@ -1,0 +1,235 @@
+//! A receive, from its first look to its message: for a thread that blocks, and for a future that is polled.
+
+use std::{
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::{
+    core::{Core, WithdrawOnUnwind, wake_up},
+    error::{Disconnected, RecvError, RecvTimeoutError, TryRecvError},
+    state::{Hold, Locked, Role, State},
+    waiter::{Stage, Waiter, Wake},
+};
+use crate::sync::thread;
+
+/// Takes the message and completes the send: what a plain receive does when it is polled.
+pub(super) fn outright<T>(locked: &mut Locked<'_, T>) -> Option<(T, Option<Wake>)> {
+    locked.take(None)
+}
+
+impl<T> Core<T> {
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut locked = self.lock();
+        if let Some((message, wake)) = locked.take(None) {
+            drop(locked);
+            wake_up(wake);
+            return Ok(message);
+        }
+        if locked.state.sender_count == 0 {
+            return Err(TryRecvError::Disconnected);
+        }
+        Err(TryRecvError::Empty)
+    }
+
+    /// Blocks the thread until it has a message.
+    pub(super) fn recv_blocking(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let mut locked = self.lock();
+        if let Some((message, wake)) = locked.take(None) {
+            drop(locked);
+            wake_up(wake);
+            return Ok(message);
+        }
+        if locked.state.sender_count == 0 {
+            return Err(RecvTimeoutError::Disconnected);
+        }
+        let waiter = pin!(Waiter::new(None));
+        let waiter = waiter.as_ref();
+        locked.wait(Role::Taker, waiter, Wake::Thread(thread::current()));
+        let watched = locked.has_watchers();
+        drop(locked);
+        let _guard = WithdrawOnUnwind::new(self, Role::Taker, waiter);
+        if watched {
+            self.wake_watchers();
+        }
+        match self.block(Role::Taker, waiter, deadline) {
+            Stage::Met => {
+                waiter.set_stage(Stage::Spent);
+                // SAFETY: spent, so no peer may look at it.
+                match unsafe { waiter.take_message() } {
+                    Some(message) => Ok(message),
+                    None => unreachable!("a taker that was met was given a message"),
+                }
+            }
+            Stage::Idle => Err(RecvTimeoutError::Timeout),
+            _ => Err(RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Blocks the thread until it has a message in custody.
+    ///
+    /// The thread waits as a poller, and takes by itself once woken: its sender is not done when it is met, so
+    /// nothing would be gained by giving it the message.
+    ///
+    /// `keep` makes of the hold what answers for it, even if a foreign waker panics.
+    pub(super) fn hold_blocking<R>(&self, keep: impl Fn(Hold<T>) -> R) -> Result<R, RecvError> {
+        let waiter = pin!(Waiter::new(None));
+        let waiter = waiter.as_ref();
+        let _guard = WithdrawOnUnwind::new(self, Role::Poller, waiter);
+        loop {
+            let mut locked = self.lock();
+            if let Some((hold, wake)) = locked.hold() {
+                let hold = keep(hold);
+                let own = locked.leave(Role::Poller, waiter);
+                drop(locked);
+                wake_up(wake);
+                drop(own);
+                return Ok(hold);
+            }
+            if locked.state.sender_count == 0 {
+                let wake = locked.leave(Role::Poller, waiter);
+                drop(locked);
+                drop(wake);
+                return Err(RecvError);
+            }
+            let old = locked.wait(Role::Poller, waiter, Wake::Thread(thread::current()));
+            let watched = locked.has_watchers();
+            drop(locked);
+            drop(old);
+            if watched {
+                self.wake_watchers();
+            }
+            self.block(Role::Poller, waiter, None);
+        }
+    }
+
+    /// Takes what a waiting sender has, or waits to be woken for one.
+    ///
+    /// `take` takes outright or into custody, and returns what the receiver gets and whom it must wake for it.
+    /// What it returns is answered for even if it is dropped, because a foreign waker may panic before the
+    /// caller has it.
+    pub(super) fn poll_recv<R>(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+        mut take: impl FnMut(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
+    ) -> Poll<Result<R, RecvError>> {
+        let before = waiter.stage();
+        assert!(
+            before != Stage::Spent,
+            "a receive future was polled again after it had completed"
+        );
+        // A waker is cloned before the lock is taken, because that is foreign code, and only if it will
+        // probably be needed.
+        let mut fresh = (before != Stage::Waiting && !self.a_sender_seems_to_wait())
+            .then(|| Wake::Task(context.waker().clone()));
+        loop {
+            let mut locked = self.lock();
+            let taken = take(&mut locked);
+            if taken.is_some() || locked.state.sender_count == 0 {
+                let own = locked.leave(Role::Poller, waiter);
+                drop(locked);
+                waiter.set_stage(Stage::Spent);
+                let Some((taken, wake)) = taken else {
+                    return Poll::Ready(Err(RecvError));
+                };
+                wake_up(wake);
+                // Foreign code, so after the sender was woken: a panic here must not strand it.
+                drop(own);
+                return Poll::Ready(Ok(taken));
+            }
+            if waiter.stage() == Stage::Waiting && locked.is_woken_by(waiter, context.waker()) {
+                return Poll::Pending;
+            }
+            if let Some(wake) = fresh.take() {
+                let old = locked.wait(Role::Poller, waiter, wake);
+                let watched = locked.has_watchers();
+                drop(locked);
+                if watched {
+                    self.wake_watchers();
+                }
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(locked);
+            fresh = Some(Wake::Task(context.waker().clone()));
+        }
+    }
+
+    /// Gives a receive up: no message was taken by it. If it had been woken for a sender, another is woken.
+    pub(super) fn cancel_recv(&self, waiter: Pin<&Waiter<T>>) {
+        if !matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
+            return;
+        }
+        let mut locked = self.lock();
+        let was_notified = waiter.stage() == Stage::Notified;
+        let own = locked.leave(Role::Poller, waiter);
+        let next = if was_notified { locked.pass_on() } else { None };
+        drop(locked);
+        drop(own);
+        wake_up(next);
+    }
+
+    /// Waits until a receiver waits, without sending anything.
+    pub(super) fn poll_ready(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<(), Disconnected>> {
+        let wake = Wake::Task(context.waker().clone());
+        let mut locked = self.lock();
+        let disconnected = locked.state.receiver_count == 0;
+        if disconnected || locked.a_receiver_waits() {
+            let own = locked.leave(Role::Watcher, waiter);
+            drop(locked);
+            drop(own);
+            return Poll::Ready(if disconnected {
+                Err(Disconnected)
+            } else {
+                Ok(())
+            });
+        }
+        let old = locked.wait(Role::Watcher, waiter, wake);
+        drop(locked);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Stops waiting for a receiver to wait.
+    pub(super) fn cancel_ready(&self, waiter: Pin<&Waiter<T>>) {
+        let mut locked = self.lock();
+        let own = locked.leave(Role::Watcher, waiter);
+        drop(locked);
+        drop(own);
+    }
+
+    /// Waits until nobody is left of whom `gone` tells.
+    pub(super) fn poll_closed(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        gone: fn(&State<T>) -> bool,
+        context: &Context<'_>,
+    ) -> Poll<()> {
+        let wake = Wake::Task(context.waker().clone());
+        let mut locked = self.lock();
+        if gone(&locked.state) {
+            let own = locked.leave(Role::Leaver, waiter);
+            drop(locked);
+            drop((own, wake));
+            return Poll::Ready(());
+        }
+        let old = locked.wait(Role::Leaver, waiter, wake);
+        drop(locked);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Stops waiting for the other side to go.
+    pub(super) fn cancel_closed(&self, waiter: Pin<&Waiter<T>>) {
+        let mut locked = self.lock();
+        let own = locked.leave(Role::Leaver, waiter);
+        drop(locked);
+        drop(own);
+    }
+}

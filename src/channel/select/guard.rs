@@ -1,0 +1,357 @@
+//! The guards: what an alternation can do with one of its channels, whatever its messages are.
+
+use std::{
+    cell::Cell,
+    pin::Pin,
+    ptr,
+    task::{Context, Poll},
+};
+
+use smallvec::SmallVec;
+
+use super::{
+    super::{
+        Receiver, Sender,
+        core::Core,
+        error::{RecvError, SendError},
+        party::{Part, Party, ToWake},
+        sending::outcome,
+        state::{Locked, Role},
+        waiter::{Stage, Waiter, Wake},
+    },
+    Kind,
+};
+
+/// Whom to wake once the locks are free.
+#[derive(Default)]
+#[doc(hidden)]
+pub struct Wakes(SmallVec<[Wake; 4]>);
+
+impl Wakes {
+    fn add(&mut self, wake: Option<Wake>) {
+        self.0.extend(wake);
+    }
+
+    pub(super) fn wake_all(self) {
+        for wake in self.0 {
+            wake.wake();
+        }
+    }
+}
+
+/// One guard, whatever its message.
+///
+/// # Safety
+///
+/// `channel` is the address of the channel that `lock` locks. The methods below `share_lock` are called only
+/// while that channel is locked for this guard, by `lock` or `share_lock`.
+#[doc(hidden)]
+pub unsafe trait Guard {
+    /// `None` if the guard is switched off.
+    fn channel(&self) -> Option<*const ()>;
+    /// Locks the channel while `then` runs.
+    fn lock(&self, then: &mut dyn FnMut());
+    /// The lock that another guard has on the same channel.
+    fn locked(&self) -> *mut ();
+    /// Uses a lock that another guard has on the same channel; null ends that.
+    fn share_lock(&self, locked: *mut ());
+    fn can_meet(&self, me: &Party) -> bool;
+    /// Meets a peer, or finds that there will be none; returns whether it did.
+    fn meet(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool;
+    /// Waits to be met as `part`; returns whether somebody waits for a receiver to wait here.
+    fn wait(&self, part: Part, kind: Kind, wakes: &mut Wakes) -> bool;
+    fn leave(&self, kind: Kind, wakes: &mut Wakes);
+    fn wake_watchers(&self);
+    /// After the guard was met: waits until the peer is done with it.
+    fn block_until_done(&self);
+    /// As `block_until_done`, for a task.
+    fn poll_until_done(&self, context: &Context<'_>) -> Poll<()>;
+}
+
+/// Where a guard finds the lock of its channel while it is held.
+struct LockedAt(Cell<*mut ()>);
+
+// SAFETY: it is null except inside one call, during which the guard does not change threads.
+unsafe impl Send for LockedAt {}
+
+impl LockedAt {
+    const fn nowhere() -> Self {
+        Self(Cell::new(ptr::null_mut()))
+    }
+
+    fn run<T>(&self, core: &Core<T>, then: &mut dyn FnMut()) {
+        struct Forget<'a>(&'a LockedAt);
+        impl Drop for Forget<'_> {
+            fn drop(&mut self) {
+                self.0.0.set(ptr::null_mut());
+            }
+        }
+        let mut locked = core.lock();
+        self.0.set((&raw mut locked).cast());
+        let _forget = Forget(self);
+        then();
+    }
+
+    /// # Safety
+    ///
+    /// What was set, if anything, is a `Locked<T>` that is alive and that nobody else uses during this call.
+    unsafe fn with<T, R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
+        let locked = self.0.get().cast::<Locked<'_, T>>();
+        assert!(!locked.is_null(), "the channel is locked");
+        // SAFETY: by the caller's word.
+        access(unsafe { &mut *locked })
+    }
+}
+
+/// A receive guard.
+#[doc(hidden)]
+pub struct RecvGuard<'a, T> {
+    core: Option<&'a Core<T>>,
+    waiter: Waiter<T>,
+    locked: LockedAt,
+}
+
+impl<'a, T> RecvGuard<'a, T> {
+    pub fn new(receiver: &'a Receiver<T>, enabled: bool) -> Self {
+        Self {
+            core: enabled.then_some(&*receiver.core),
+            waiter: Waiter::new(None),
+            locked: LockedAt::nowhere(),
+        }
+    }
+
+    /// What the guard received, once it was met.
+    pub(super) fn result(&self) -> Result<T, RecvError> {
+        let stage = self.waiter.stage();
+        self.waiter.set_stage(Stage::Spent);
+        debug_assert!(stage.is_final(), "the guard was met");
+        // SAFETY: spent, so no peer may look at it.
+        unsafe { self.waiter.take_message() }.ok_or(RecvError)
+    }
+
+    fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
+        // SAFETY: only `run` and `share_lock` set it, to the lock of this guard's channel.
+        unsafe { self.locked.with(access) }
+    }
+
+    fn waiter(&self) -> Pin<&Waiter<T>> {
+        // SAFETY: guards are used only inside a pinned alternation, which does not move them.
+        unsafe { Pin::new_unchecked(&self.waiter) }
+    }
+}
+
+const fn receiving_role(kind: Kind) -> Role {
+    match kind {
+        Kind::Thread => Role::Taker,
+        Kind::Task => Role::Poller,
+    }
+}
+
+// SAFETY: the address is that of the core that `lock` locks.
+unsafe impl<T> Guard for RecvGuard<'_, T> {
+    fn channel(&self) -> Option<*const ()> {
+        self.core.map(|core| ptr::from_ref(core).cast())
+    }
+
+    fn lock(&self, then: &mut dyn FnMut()) {
+        if let Some(core) = self.core {
+            self.locked.run(core, then);
+        }
+    }
+
+    fn locked(&self) -> *mut () {
+        self.locked.0.get()
+    }
+
+    fn share_lock(&self, locked: *mut ()) {
+        self.locked.0.set(locked);
+    }
+
+    fn can_meet(&self, me: &Party) -> bool {
+        self.with(|locked| locked.a_sender_can_meet(me) || locked.state.sender_count == 0)
+    }
+
+    fn meet(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool {
+        self.with(|locked| {
+            let stage = match locked.take(Some(me)) {
+                Some((message, wake)) => {
+                    wakes.add(wake);
+                    // SAFETY: the lock is held.
+                    unsafe { self.waiter.put_message(message) };
+                    Stage::Met
+                }
+                None if locked.state.sender_count == 0 => Stage::Disconnected,
+                None => return false,
+            };
+            wakes.add(locked.leave(receiving_role(kind), self.waiter()));
+            self.waiter.set_stage(stage);
+            true
+        })
+    }
+
+    fn wait(&self, part: Part, kind: Kind, _wakes: &mut Wakes) -> bool {
+        self.with(|locked| {
+            locked.wait_as_part(receiving_role(kind), self.waiter(), part);
+            locked.has_watchers()
+        })
+    }
+
+    fn leave(&self, kind: Kind, wakes: &mut Wakes) {
+        self.with(|locked| {
+            let was_notified = self.waiter.stage() == Stage::Notified;
+            wakes.add(locked.leave(receiving_role(kind), self.waiter()));
+            if was_notified {
+                wakes.add(locked.pass_on());
+            }
+        });
+    }
+
+    fn wake_watchers(&self) {
+        if let Some(core) = self.core {
+            core.wake_watchers();
+        }
+    }
+
+    fn block_until_done(&self) {}
+
+    fn poll_until_done(&self, _context: &Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+/// A send guard, with the place that its message comes from and goes back to.
+#[doc(hidden)]
+pub struct SendGuard<'a, T> {
+    core: Option<&'a Core<T>>,
+    home: &'a mut Option<T>,
+    waiter: Waiter<T>,
+    locked: LockedAt,
+}
+
+impl<'a, T> SendGuard<'a, T> {
+    /// A guard with nothing in `home` has nothing to send, and is switched off.
+    pub fn new(sender: &'a Sender<T>, home: &'a mut Option<T>, enabled: bool) -> Self {
+        let message = if enabled { home.take() } else { None };
+        Self {
+            core: message.is_some().then_some(&*sender.core),
+            home,
+            waiter: Waiter::new(message),
+            locked: LockedAt::nowhere(),
+        }
+    }
+
+    /// What became of the send, once the guard was met. A message that came back goes home when the guard is
+    /// dropped.
+    pub(super) fn result(&self) -> Result<(), SendError<()>> {
+        outcome(self.waiter(), self.waiter.stage()).map_err(|error| {
+            let (error, message) = error.split();
+            self.waiter.begin_anew();
+            self.waiter.load(message);
+            error
+        })
+    }
+
+    fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
+        // SAFETY: only `run` and `share_lock` set it, to the lock of this guard's channel.
+        unsafe { self.locked.with(access) }
+    }
+
+    fn waiter(&self) -> Pin<&Waiter<T>> {
+        // SAFETY: guards are used only inside a pinned alternation, which does not move them.
+        unsafe { Pin::new_unchecked(&self.waiter) }
+    }
+}
+
+impl<T> Drop for SendGuard<'_, T> {
+    /// The alternation has left all lists; what was certainly not taken goes home.
+    fn drop(&mut self) {
+        if let Some(core) = self.core
+            && let Some(message) = core.cancel_send(self.waiter())
+        {
+            *self.home = Some(message);
+        }
+    }
+}
+
+// SAFETY: the address is that of the core that `lock` locks.
+unsafe impl<T> Guard for SendGuard<'_, T> {
+    fn channel(&self) -> Option<*const ()> {
+        self.core.map(|core| ptr::from_ref(core).cast())
+    }
+
+    fn lock(&self, then: &mut dyn FnMut()) {
+        if let Some(core) = self.core {
+            self.locked.run(core, then);
+        }
+    }
+
+    fn locked(&self) -> *mut () {
+        self.locked.0.get()
+    }
+
+    fn share_lock(&self, locked: *mut ()) {
+        self.locked.0.set(locked);
+    }
+
+    fn can_meet(&self, me: &Party) -> bool {
+        self.with(|locked| locked.a_taker_can_meet(me) || locked.state.receiver_count == 0)
+    }
+
+    fn meet(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool {
+        let _ = kind;
+        self.with(|locked| {
+            let stage = if locked.state.receiver_count == 0 {
+                Stage::Disconnected
+            } else {
+                // SAFETY: the lock is held.
+                let Some(message) = (unsafe { self.waiter.take_message() }) else {
+                    unreachable!("a guard that was not met has its message")
+                };
+                match locked.give(message, Some(me)) {
+                    Ok(wake) => {
+                        wakes.add(wake);
+                        Stage::Met
+                    }
+                    Err(message) => {
+                        // SAFETY: the lock is held.
+                        unsafe { self.waiter.put_message(message) };
+                        return false;
+                    }
+                }
+            };
+            wakes.add(locked.leave(Role::Sender, self.waiter()));
+            self.waiter.set_stage(stage);
+            true
+        })
+    }
+
+    fn wait(&self, part: Part, _kind: Kind, wakes: &mut Wakes) -> bool {
+        self.with(|locked| {
+            if locked.wait_as_part(Role::Sender, self.waiter(), part) {
+                // SAFETY: the party is the caller's, which is alive and stays where it is.
+                let me = unsafe { part.party.as_ref() };
+                wakes.add(ToWake::flatten(locked.notify_poller(Some(me))));
+            }
+        });
+        false
+    }
+
+    fn leave(&self, _kind: Kind, wakes: &mut Wakes) {
+        self.with(|locked| wakes.add(locked.leave(Role::Sender, self.waiter())));
+    }
+
+    fn wake_watchers(&self) {}
+
+    fn block_until_done(&self) {
+        if let Some(core) = self.core {
+            core.block_while_held(self.waiter());
+        }
+    }
+
+    fn poll_until_done(&self, context: &Context<'_>) -> Poll<()> {
+        match self.core {
+            Some(core) => core.poll_while_held(self.waiter(), context),
+            None => Poll::Ready(()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Alternation: waiting on several channels at once, and meeting on exactly one of them.
+//!
+//! An alternation locks all its distinct channels in the order of their addresses, checks whether a peer has
+//! claimed it meanwhile, looks at each guard, and either commits to one or waits on all; then it unlocks. Whoever
+//! claims it holds the lock of one of its channels, so the two exclude each other; two that claim it on different
+//! channels are decided by one compare-and-swap on its party.
+//!
+//! # Invariants
+//!
+//! - The guards are not moved, and the party stays where it is, while a waiter of theirs hangs in a list.
+//! - When an alternation has an outcome, or is dropped, none of its waiters hangs in any list.
+//! - A waiter that leaves notified, without taking there, passes the wake-up on.
+
+mod alternation;
+mod guard;
+mod list;
+mod macros;
+
+#[doc(hidden)]
+pub use self::{
+    alternation::Alternation,
+    guard::{RecvGuard, SendGuard},
+    list::{Guards, Never, Outcome},
+};
+
+/// Who waits in an alternation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Kind {
+    /// A blocked thread, which may be given a message.
+    Thread,
+    /// A future, which takes in its own poll.
+    Task,
+}
+
+/// In which order the guards are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Each guard that can meet has the same chance.
+    Fair,
+    /// The first guard that can meet, in the order in which they were written.
+    Biased,
+}

@@ -1,0 +1,218 @@
+//! A send, from its first look to its outcome: for a thread that blocks, and for a future that is polled.
+
+use std::{
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::{
+    core::{Core, WithdrawOnUnwind, wake_up},
+    error::{SendError, SendTimeoutError, TrySendError},
+    party::ToWake,
+    state::Role,
+    waiter::{Stage, Waiter, Wake},
+};
+use crate::sync::thread;
+
+/// The message in a waiter that only its owner can see.
+fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
+    debug_assert!(
+        matches!(waiter.stage(), Stage::Idle | Stage::Spent),
+        "a peer could see the message"
+    );
+    // SAFETY: idle or spent, so no peer may look at it.
+    match unsafe { waiter.take_message() } {
+        Some(message) => message,
+        None => unreachable!("a send that was not completed has its message"),
+    }
+}
+
+/// What a final stage means for the send; takes the message back where there is one.
+pub(super) fn outcome<T>(waiter: Pin<&Waiter<T>>, stage: Stage) -> Result<(), SendError<T>> {
+    debug_assert!(stage.is_final(), "the peer is done with the waiter");
+    waiter.set_stage(Stage::Spent);
+    match stage {
+        Stage::Met => Ok(()),
+        Stage::Returned => Err(SendError::Returned(own_message(waiter))),
+        Stage::InDoubt => Err(SendError::InDoubt(own_message(waiter))),
+        _ => Err(SendError::Disconnected(own_message(waiter))),
+    }
+}
+
+impl<T> Core<T> {
+    pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        let mut locked = self.lock();
+        if locked.state.receiver_count == 0 {
+            return Err(TrySendError::Disconnected(message));
+        }
+        let given = locked.give(message, None);
+        drop(locked);
+        match given {
+            Ok(wake) => {
+                wake_up(wake);
+                Ok(())
+            }
+            Err(message) => Err(TrySendError::Full(message)),
+        }
+    }
+
+    /// Blocks the thread until the message was taken, or until `deadline` has passed before a receiver took or
+    /// accepted it.
+    pub(super) fn send_blocking(
+        &self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let mut locked = self.lock();
+        if locked.state.receiver_count == 0 {
+            return Err(SendTimeoutError::Disconnected(message));
+        }
+        let message = match locked.give(message, None) {
+            Ok(wake) => {
+                drop(locked);
+                wake_up(wake);
+                return Ok(());
+            }
+            Err(message) => message,
+        };
+        let waiter = pin!(Waiter::new(Some(message)));
+        let waiter = waiter.as_ref();
+        locked.wait(Role::Sender, waiter, Wake::Thread(thread::current()));
+        let wake = ToWake::flatten(locked.notify_poller(None));
+        drop(locked);
+        let _guard = WithdrawOnUnwind::new(self, Role::Sender, waiter);
+        wake_up(wake);
+        match self.block(Role::Sender, waiter, deadline) {
+            Stage::Idle => Err(SendTimeoutError::Timeout(own_message(waiter))),
+            stage => outcome(waiter, stage).map_err(Into::into),
+        }
+    }
+
+    pub(super) fn poll_send(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        match waiter.stage() {
+            Stage::Idle => self.begin_send(waiter, context),
+            Stage::Spent => panic!("a send future was polled again after it had completed"),
+            stage if stage.is_final() => Poll::Ready(outcome(waiter, stage)),
+            _ => self.continue_send(waiter, context),
+        }
+    }
+
+    /// The first poll.
+    fn begin_send(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
+        let wake = Wake::Task(context.waker().clone());
+        let mut locked = self.lock();
+        if locked.state.receiver_count == 0 {
+            drop(locked);
+            return Poll::Ready(outcome(waiter, Stage::Disconnected));
+        }
+        if locked.a_taker_waits() {
+            let given = locked.give(own_message(waiter), None);
+            drop(locked);
+            waiter.set_stage(Stage::Spent);
+            match given {
+                Ok(wake) => wake_up(wake),
+                Err(_) => unreachable!("the taker that waits cannot leave without the lock"),
+            }
+            return Poll::Ready(Ok(()));
+        }
+        locked.wait(Role::Sender, waiter, wake);
+        let notified = ToWake::flatten(locked.notify_poller(None));
+        drop(locked);
+        wake_up(notified);
+        Poll::Pending
+    }
+
+    /// A later poll, before there is an outcome: the task may have another waker now.
+    #[cold]
+    fn continue_send(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let mut wake = None;
+        loop {
+            let locked = self.lock();
+            let stage = waiter.stage();
+            if stage.is_final() {
+                drop(locked);
+                return Poll::Ready(outcome(waiter, stage));
+            }
+            if locked.is_woken_by(waiter, context.waker()) {
+                return Poll::Pending;
+            }
+            if let Some(wake) = wake.take() {
+                let old = locked.replace_wake(waiter, wake);
+                drop(locked);
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(locked);
+            wake = Some(Wake::Task(context.waker().clone()));
+        }
+    }
+
+    /// Blocks the thread while an acceptor holds the message.
+    pub(super) fn block_while_held(&self, waiter: Pin<&Waiter<T>>) {
+        let locked = self.lock();
+        if waiter.stage() != Stage::Held {
+            return;
+        }
+        let old = locked.replace_wake(waiter, Wake::Thread(thread::current()));
+        drop(locked);
+        drop(old);
+        self.block(Role::Sender, waiter, None);
+    }
+
+    /// Waits while an acceptor holds the message.
+    pub(super) fn poll_while_held(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<()> {
+        if waiter.stage() != Stage::Held {
+            return Poll::Ready(());
+        }
+        let wake = Wake::Task(context.waker().clone());
+        let locked = self.lock();
+        if waiter.stage() != Stage::Held {
+            drop(locked);
+            return Poll::Ready(());
+        }
+        let old = locked.replace_wake(waiter, wake);
+        drop(locked);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Gives a send up. Returns its message if that was certainly not taken.
+    ///
+    /// A message that an acceptor holds stays with the acceptor; one whose outcome is in doubt is dropped.
+    pub(super) fn cancel_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
+        let mut stage = waiter.stage();
+        if !matches!(stage, Stage::Idle | Stage::Spent) && !stage.is_final() {
+            let mut locked = self.lock();
+            stage = waiter.stage();
+            let wake = match stage {
+                Stage::Held => locked.abandon_hold(waiter),
+                _ => locked.leave(Role::Sender, waiter),
+            };
+            drop(locked);
+            drop(wake);
+        }
+        waiter.set_stage(Stage::Spent);
+        // SAFETY: spent, so no peer may look at it.
+        let message = unsafe { waiter.take_message() };
+        // The slot is empty if the message was taken or is held.
+        message.filter(|_| stage != Stage::InDoubt)
+    }
+}

@@ -1,0 +1,443 @@
+//! Who waits at a channel, and what can be done to them while its lock is held.
+
+use std::{pin::Pin, ptr::NonNull, task::Waker};
+
+use super::{
+    claim::{Claimed, can_claim, claim_first, notify, waiting_message},
+    held::HoldLink,
+    list::{self, List},
+    party::{Part, Party, ToWake},
+    waiter::{Stage, Waiter, Wake},
+};
+use crate::sync::{AtomicUsize, MutexGuard, Ordering};
+
+pub(super) struct State<T> {
+    /// Senders whose message nobody has taken.
+    senders: List<T>,
+    /// Blocked threads that may be given a message.
+    takers: List<T>,
+    /// Receivers that take by themselves once woken.
+    pollers: List<T>,
+    /// Pollers that were woken and have not looked yet.
+    woken: List<T>,
+    /// Those who wait for a receiver to wait.
+    watchers: List<T>,
+    /// Those, of either side, who wait for the other side to go.
+    leavers: List<T>,
+    pub(super) sender_count: usize,
+    pub(super) receiver_count: usize,
+}
+
+impl<T> State<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            senders: List::new(),
+            takers: List::new(),
+            pollers: List::new(),
+            woken: List::new(),
+            watchers: List::new(),
+            leavers: List::new(),
+            sender_count: 1,
+            receiver_count: 1,
+        }
+    }
+}
+
+/// Which kind of waiter one is, and so in which list it hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Sender,
+    Taker,
+    Poller,
+    Watcher,
+    Leaver,
+}
+
+/// A message that was held, with the tie to its sender.
+pub(super) type Hold<T> = (T, NonNull<HoldLink<T>>);
+
+/// The state of a channel while its lock is held.
+pub(super) struct Locked<'a, T> {
+    pub(super) state: MutexGuard<'a, State<T>>,
+    senders_waiting: &'a AtomicUsize,
+}
+
+impl<'a, T> Locked<'a, T> {
+    #[inline]
+    pub(super) fn new(state: MutexGuard<'a, State<T>>, senders_waiting: &'a AtomicUsize) -> Self {
+        Self {
+            state,
+            senders_waiting,
+        }
+    }
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "`self` is the proof that the lock is held"
+)]
+impl<T> Locked<'_, T> {
+    // ---- A message changes hands ----
+
+    /// Takes the message of the sender that waited longest, and completes its send. `me` is the alternation that
+    /// takes, which cannot meet itself.
+    #[inline]
+    pub(super) fn take(&mut self, me: Option<&Party>) -> Option<(T, Option<Wake>)> {
+        let (sender, wake) = self.claim_sender(me)?;
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        let sender = unsafe { sender.as_ref() };
+        // SAFETY: the lock is held.
+        let message = unsafe { waiting_message(sender) };
+        sender.set_stage(Stage::Met);
+        Some((message, wake))
+    }
+
+    /// Takes the message of the sender that waited longest into custody; its send is completed later.
+    ///
+    /// A sender that waits for this alone sleeps on. An alternation is woken, to leave its other channels.
+    pub(super) fn hold(&mut self) -> Option<(Hold<T>, Option<Wake>)> {
+        let (sender, wake) = self.claim_sender(None)?;
+        let link = HoldLink::allocate(sender);
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        let sender = unsafe { sender.as_ref() };
+        // SAFETY: the lock is held.
+        let message = unsafe { waiting_message(sender) };
+        // SAFETY: the lock is held.
+        let wake = unsafe {
+            sender.shared(|shared| {
+                shared.hold = Some(link);
+                if shared.part.is_some() {
+                    wake
+                } else {
+                    shared.wake = wake;
+                    None
+                }
+            })
+        };
+        sender.set_stage(Stage::Held);
+        Some(((message, link), wake))
+    }
+
+    /// Gives `message` to the taker that waited longest. `me` is the alternation that gives, if it is one.
+    #[inline]
+    pub(super) fn give(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
+        // SAFETY: the lock is held.
+        let Some((taker, wake)) = (unsafe { claim_first(&mut self.state.takers, me) }) else {
+            return Err(message);
+        };
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        let taker = unsafe { taker.as_ref() };
+        // SAFETY: the lock is held.
+        unsafe { taker.put_message(message) };
+        taker.set_stage(Stage::Met);
+        Ok(wake)
+    }
+
+    /// Ends a hold: the sender, if it is still there, gets `outcome`, and `message` if it gets it back.
+    /// Otherwise `message` is returned.
+    pub(super) fn settle(
+        &mut self,
+        link: NonNull<HoldLink<T>>,
+        outcome: Stage,
+        message: Option<T>,
+    ) -> Result<Option<Wake>, Option<T>> {
+        // SAFETY: the link is alive until its `Held` frees it, and the lock is held.
+        let Some(sender) = (unsafe { HoldLink::take_sender(link) }) else {
+            return Err(message);
+        };
+        // SAFETY: a sender that is still tied to its hold is alive until its stage is final.
+        let sender = unsafe { sender.as_ref() };
+        if let Some(message) = message {
+            // SAFETY: the lock is held.
+            unsafe { sender.put_message(message) };
+        }
+        // SAFETY: the lock is held.
+        let wake = unsafe {
+            sender.shared(|shared| {
+                shared.hold = None;
+                shared.wake.take()
+            })
+        };
+        sender.set_stage(outcome);
+        Ok(wake)
+    }
+
+    // ---- Waiting ----
+
+    /// Lets `waiter` wait in `role`, to be woken by `wake`; returns the handle that it replaces.
+    #[inline]
+    pub(super) fn wait(&mut self, role: Role, waiter: Pin<&Waiter<T>>, wake: Wake) -> Option<Wake> {
+        // SAFETY: the lock is held.
+        let old = unsafe { waiter.shared(|shared| shared.wake.replace(wake)) };
+        let before = waiter.stage();
+        if before == Stage::Waiting {
+            return old;
+        }
+        self.hang(role, waiter, before);
+        old
+    }
+
+    /// Lets `waiter`, which is one of several of an alternation, wait in `role`; returns whether it did not wait
+    /// before.
+    pub(super) fn wait_as_part(&mut self, role: Role, waiter: Pin<&Waiter<T>>, part: Part) -> bool {
+        // SAFETY: the lock is held.
+        unsafe { waiter.shared(|shared| shared.part = Some(part)) };
+        let before = waiter.stage();
+        if before == Stage::Waiting {
+            return false;
+        }
+        self.hang(role, waiter, before);
+        true
+    }
+
+    #[inline]
+    fn hang(&mut self, role: Role, waiter: Pin<&Waiter<T>>, before: Stage) {
+        let node = NonNull::from(waiter.get_ref());
+        waiter.set_stage(Stage::Waiting);
+        let state = &mut *self.state;
+        if role == Role::Poller && before == Stage::Notified {
+            // It was woken for a sender that somebody else met: it keeps its place.
+            // SAFETY: woken pollers hang in this list; the lock is held.
+            unsafe { state.woken.remove(node) };
+            // SAFETY: in no list now, and pinned; whoever unpins it withdraws it first.
+            unsafe { state.pollers.push_front(node) };
+            return;
+        }
+        let list = match role {
+            Role::Sender => &mut state.senders,
+            Role::Taker => &mut state.takers,
+            Role::Poller => &mut state.pollers,
+            Role::Watcher => &mut state.watchers,
+            Role::Leaver => &mut state.leavers,
+        };
+        // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
+        unsafe { list.push_back(node) };
+        if role == Role::Sender {
+            self.publish_senders();
+        }
+    }
+
+    /// Takes `waiter` off whatever list it hangs in and leaves it idle, unless a peer has claimed it: then
+    /// nothing changes. Returns its wake handle, to be dropped outside the lock.
+    #[inline]
+    pub(super) fn leave(&mut self, role: Role, waiter: Pin<&Waiter<T>>) -> Option<Wake> {
+        let node = NonNull::from(waiter.get_ref());
+        let stage = waiter.stage();
+        if !matches!(stage, Stage::Waiting | Stage::Notified) {
+            return None;
+        }
+        let lists = &mut *self.state;
+        let list = match (role, stage) {
+            (Role::Sender, _) => Some(&mut lists.senders),
+            (Role::Taker, _) => Some(&mut lists.takers),
+            (Role::Poller, Stage::Notified) => Some(&mut lists.woken),
+            (Role::Poller, _) => Some(&mut lists.pollers),
+            // Once woken, these hang nowhere.
+            (Role::Watcher | Role::Leaver, Stage::Notified) => None,
+            (Role::Watcher, _) => Some(&mut lists.watchers),
+            (Role::Leaver, _) => Some(&mut lists.leavers),
+        };
+        if let Some(list) = list {
+            // SAFETY: role and stage say that it hangs in this list; the lock is held.
+            unsafe { list.remove(node) };
+        }
+        waiter.set_stage(Stage::Idle);
+        if role == Role::Sender {
+            self.publish_senders();
+        }
+        // SAFETY: the lock is held.
+        unsafe { waiter.shared(|shared| shared.wake.take()) }
+    }
+
+    /// Cuts the tie of a held send that is given up: the acceptor keeps the message. Returns the wake handle,
+    /// to be dropped outside the lock.
+    pub(super) fn abandon_hold(&mut self, sender: Pin<&Waiter<T>>) -> Option<Wake> {
+        debug_assert_eq!(sender.stage(), Stage::Held, "only a held send has a holder");
+        // SAFETY: the lock is held.
+        let (hold, wake) =
+            unsafe { sender.shared(|shared| (shared.hold.take(), shared.wake.take())) };
+        if let Some(link) = hold {
+            // SAFETY: the holder frees its link only after it has cut the tie under this lock, and it has not.
+            unsafe { HoldLink::take_sender(link) };
+        }
+        sender.set_stage(Stage::Spent);
+        wake
+    }
+
+    /// Whether a task that waits as `waiter` would be woken by `waker` already.
+    #[inline]
+    pub(super) fn is_woken_by(&self, waiter: Pin<&Waiter<T>>, waker: &Waker) -> bool {
+        // SAFETY: the lock is held.
+        unsafe {
+            waiter.shared(|shared| {
+                shared
+                    .wake
+                    .as_ref()
+                    .is_some_and(|wake| wake.will_wake(waker))
+            })
+        }
+    }
+
+    /// Lets a task that waits already be woken by `wake` from now on; returns the handle that it replaces.
+    pub(super) fn replace_wake(&self, waiter: Pin<&Waiter<T>>, wake: Wake) -> Option<Wake> {
+        // SAFETY: the lock is held.
+        unsafe { waiter.shared(|shared| shared.wake.replace(wake)) }
+    }
+
+    /// Whether a blocked thread waits that may be given a message.
+    #[inline]
+    pub(super) fn a_taker_waits(&self) -> bool {
+        !self.state.takers.is_empty()
+    }
+
+    /// Whether a receiver waits that no sender has met or woken.
+    #[inline]
+    pub(super) fn a_receiver_waits(&self) -> bool {
+        !self.state.takers.is_empty() || !self.state.pollers.is_empty()
+    }
+
+    /// Whether a sender waits that `me` could meet.
+    pub(super) fn a_sender_can_meet(&self, me: &Party) -> bool {
+        // SAFETY: the lock is held.
+        unsafe { can_claim(&self.state.senders, me) }
+    }
+
+    /// Whether a taker waits that `me` could meet.
+    pub(super) fn a_taker_can_meet(&self, me: &Party) -> bool {
+        // SAFETY: the lock is held.
+        unsafe { can_claim(&self.state.takers, me) }
+    }
+
+    pub(super) fn watcher_count(&self) -> usize {
+        self.state.watchers.len()
+    }
+
+    #[inline]
+    pub(super) fn has_watchers(&self) -> bool {
+        !self.state.watchers.is_empty()
+    }
+
+    // ---- Waking ----
+
+    /// Picks the poller that waited longest, to be woken for a sender; `me` is the alternation that sends, if it
+    /// is one. The inner `None` is an alternation that was woken on another channel already.
+    #[inline]
+    pub(super) fn notify_poller(&mut self, me: Option<&Party>) -> Option<ToWake> {
+        let mut candidate = self.state.pollers.first();
+        while let Some(node) = candidate {
+            // SAFETY: it hangs in our list, and the lock is held.
+            candidate = unsafe { list::next(node) };
+            // SAFETY: it hangs in our list, so it is alive.
+            let poller = unsafe { node.as_ref() };
+            // SAFETY: the lock is held.
+            let part = unsafe { poller.shared(|shared| shared.part) };
+            if part.is_some_and(|part| part.is_of(me)) {
+                continue;
+            }
+            // SAFETY: as above.
+            unsafe { self.state.pollers.remove(node) };
+            let notified = match part {
+                // SAFETY: the lock is held.
+                None => Some(ToWake(unsafe {
+                    poller.shared(|shared| shared.wake.take())
+                })),
+                // SAFETY: the lock is held, and what hung in our list is part of its party.
+                Some(part) => unsafe { part.notify() },
+            };
+            let Some(to_wake) = notified else {
+                // It has committed elsewhere, and will find itself off the list when it comes to leave.
+                poller.set_stage(Stage::Idle);
+                continue;
+            };
+            // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in.
+            unsafe { self.state.woken.push_back(node) };
+            poller.set_stage(Stage::Notified);
+            return Some(to_wake);
+        }
+        None
+    }
+
+    /// After a woken poller has left without taking: wakes another in its place if a sender still waits.
+    #[inline]
+    pub(super) fn pass_on(&mut self) -> Option<Wake> {
+        if self.state.senders.is_empty() {
+            None
+        } else {
+            ToWake::flatten(self.notify_poller(None))
+        }
+    }
+
+    pub(super) fn notify_watcher(&mut self) -> Option<ToWake> {
+        // SAFETY: the lock is held.
+        let watcher = unsafe { self.state.watchers.pop_front() }?;
+        // SAFETY: it hung in our list; the lock is held.
+        Some(unsafe { notify(watcher) })
+    }
+
+    /// When the last end of one side goes, only the other side has leavers, and each of them is done: a leaver
+    /// borrows an end of its own side.
+    pub(super) fn notify_leaver(&mut self) -> Option<ToWake> {
+        // SAFETY: the lock is held.
+        let leaver = unsafe { self.state.leavers.pop_front() }?;
+        // SAFETY: it hung in our list; the lock is held.
+        Some(unsafe { notify(leaver) })
+    }
+
+    pub(super) fn disconnect_taker(&mut self) -> Option<ToWake> {
+        // SAFETY: the lock is held.
+        let (taker, wake) = unsafe { claim_first(&mut self.state.takers, None) }?;
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        unsafe { taker.as_ref() }.set_stage(Stage::Disconnected);
+        Some(ToWake(wake))
+    }
+
+    pub(super) fn disconnect_sender(&mut self) -> Option<ToWake> {
+        let (sender, wake) = self.claim_sender(None)?;
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        unsafe { sender.as_ref() }.set_stage(Stage::Disconnected);
+        Some(ToWake(wake))
+    }
+
+    #[inline]
+    fn claim_sender(&mut self, me: Option<&Party>) -> Option<Claimed<T>> {
+        // SAFETY: the lock is held.
+        let claimed = unsafe { claim_first(&mut self.state.senders, me) };
+        self.publish_senders();
+        claimed
+    }
+
+    #[inline]
+    fn publish_senders(&self) {
+        self.senders_waiting
+            .store(self.state.senders.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(debug_assertions)]
+impl<T> Drop for Locked<'_, T> {
+    /// Each critical section leaves the invariants as it found them.
+    ///
+    /// Alternations are left out: one may stand on both sides of a channel and does not meet itself, and one that
+    /// has committed elsewhere may not have left yet.
+    fn drop(&mut self) {
+        let state = &*self.state;
+        let stands_alone = |list: &List<T>| {
+            list.first().is_some_and(|first| {
+                // SAFETY: it hangs in our list, so it is alive.
+                let first = unsafe { first.as_ref() };
+                // SAFETY: the lock is held.
+                unsafe { first.shared(|shared| shared.part.is_none()) }
+            })
+        };
+        let a_sender_waits = stands_alone(&state.senders);
+        debug_assert!(
+            !(a_sender_waits && stands_alone(&state.takers)),
+            "nobody waits who could meet"
+        );
+        debug_assert!(
+            !(a_sender_waits && stands_alone(&state.pollers))
+                || state.woken.len() >= state.senders.len(),
+            "no wake-up is lost"
+        );
+    }
+}

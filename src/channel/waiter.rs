@@ -1,0 +1,196 @@
+//! One operation that waits: where it stands, its message, and whom to wake for it.
+//!
+//! A waiter lives on the stack of a blocked thread or inside a future, is pinned there, and hangs in one of
+//! its channel's lists by address.
+//!
+//! # Invariants
+//!
+//! - While the state is `WAITING`, `NOTIFIED` or `HELD` a peer may look at the waiter, and then everything in
+//!   it but the state belongs to the channel's lock. In every other state it belongs to its owner alone.
+//! - A peer that makes the state final touches the waiter no more: the owner may be gone by then. So it takes
+//!   the wake handle out, and the waiter off its list, first.
+//! - The state leaves `WAITING`, `NOTIFIED` and `HELD` only under the channel's lock.
+
+use std::{marker::PhantomPinned, ptr::NonNull, task::Waker};
+
+use super::{held::HoldLink, party::Part};
+use crate::sync::{AtomicU8, Ordering, UnsafeCell, thread::Thread};
+
+/// Where an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stage {
+    /// Not begun, or withdrawn: in no list.
+    Idle,
+    /// In its list, free to be claimed.
+    Waiting,
+    /// A receiver or watcher that was woken and has not looked yet.
+    Notified,
+    /// A send whose message an acceptor holds.
+    Held,
+    /// Final: the message changed hands.
+    Met,
+    /// Final: the acceptor handed the message back.
+    Returned,
+    /// Final: the acceptor cannot know what became of the message.
+    InDoubt,
+    /// Final: the other side is gone.
+    Disconnected,
+    /// The outcome was given to the caller: nothing is left to do.
+    Spent,
+}
+
+impl Stage {
+    /// Whether the peer is done with the waiter.
+    pub(super) fn is_final(self) -> bool {
+        use Stage::{Disconnected, InDoubt, Met, Returned};
+        matches!(self, Met | Returned | InDoubt | Disconnected)
+    }
+
+    fn from_byte(byte: u8) -> Self {
+        use Stage::{Disconnected, Held, Idle, InDoubt, Met, Notified, Returned, Spent, Waiting};
+        const ALL: [Stage; 9] = [
+            Idle,
+            Waiting,
+            Notified,
+            Held,
+            Met,
+            Returned,
+            InDoubt,
+            Disconnected,
+            Spent,
+        ];
+        ALL[usize::from(byte)]
+    }
+}
+
+/// Whom to wake.
+pub(super) enum Wake {
+    Thread(Thread),
+    Task(Waker),
+}
+
+impl Wake {
+    /// Runs foreign code: never call this under a lock.
+    pub(super) fn wake(self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Task(waker) => waker.wake(),
+        }
+    }
+
+    pub(super) fn will_wake(&self, other: &Waker) -> bool {
+        matches!(self, Self::Task(waker) if waker.will_wake(other))
+    }
+}
+
+pub(super) type Link<T> = Option<NonNull<Waiter<T>>>;
+
+/// What belongs to the channel's lock while the waiter is visible.
+pub(super) struct Shared<T> {
+    pub(super) next: Link<T>,
+    pub(super) previous: Link<T>,
+    pub(super) wake: Option<Wake>,
+    /// The acceptor's end of a `Held` send.
+    pub(super) hold: Option<NonNull<HoldLink<T>>>,
+    /// If the waiter is one of several of an alternation.
+    pub(super) part: Option<Part>,
+}
+
+pub(super) struct Waiter<T> {
+    stage: AtomicU8,
+    shared: UnsafeCell<Shared<T>>,
+    /// The message to send, or the message received.
+    slot: UnsafeCell<Option<T>>,
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: a waiter is reached from other threads only under its channel's lock, or by its atomic stage; what
+// it carries across is a `T`, and wake handles, which are `Send`.
+unsafe impl<T: Send> Send for Waiter<T> {}
+// SAFETY: as above; `&Waiter` alone gives nothing but the stage.
+unsafe impl<T: Send> Sync for Waiter<T> {}
+
+impl<T> Waiter<T> {
+    pub(super) fn new(message: Option<T>) -> Self {
+        Self {
+            stage: AtomicU8::new(Stage::Idle as u8),
+            shared: UnsafeCell::new(Shared {
+                next: None,
+                previous: None,
+                wake: None,
+                hold: None,
+                part: None,
+            }),
+            slot: UnsafeCell::new(message),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// `Acquire`: who sees a final stage also sees the message that was moved before it was set.
+    #[inline]
+    pub(super) fn stage(&self) -> Stage {
+        Stage::from_byte(self.stage.load(Ordering::Acquire))
+    }
+
+    /// `Release`: see [`stage`](Self::stage).
+    #[inline]
+    pub(super) fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Release);
+    }
+
+    /// Makes a waiter that has given its outcome fit for another operation.
+    pub(super) fn begin_anew(&self) {
+        debug_assert_eq!(self.stage(), Stage::Spent, "the operation before is over");
+        self.set_stage(Stage::Idle);
+    }
+
+    /// Puts the message of the next send into a waiter that waits for nothing.
+    pub(super) fn load(&self, message: T) {
+        assert_eq!(self.stage(), Stage::Idle, "the operation before is over");
+        // SAFETY: idle, so no peer may look at it.
+        unsafe { self.put_message(message) };
+    }
+
+    /// What belongs to the channel's lock.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the channel's lock, or owns the waiter while no peer may look at it.
+    #[inline]
+    pub(super) unsafe fn shared<R>(&self, access: impl FnOnce(&mut Shared<T>) -> R) -> R {
+        self.shared.with_mut(|shared| {
+            // SAFETY: the caller has it alone, for the length of this call.
+            access(unsafe { &mut *shared })
+        })
+    }
+
+    /// Takes the message out.
+    ///
+    /// # Safety
+    ///
+    /// As for [`shared`](Self::shared).
+    #[inline]
+    pub(super) unsafe fn take_message(&self) -> Option<T> {
+        self.slot.with_mut(|slot| {
+            // SAFETY: the caller has it alone, for the length of this call.
+            unsafe { (*slot).take() }
+        })
+    }
+
+    /// Puts a message into the empty slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`shared`](Self::shared).
+    #[inline]
+    pub(super) unsafe fn put_message(&self, message: T) {
+        self.slot.with_mut(|slot| {
+            // SAFETY: the caller has it alone, for the length of this call. Nothing is dropped by the
+            // assignment: the slot is empty.
+            let slot = unsafe { &mut *slot };
+            debug_assert!(slot.is_none(), "a slot holds one message");
+            *slot = Some(message);
+        });
+    }
+}

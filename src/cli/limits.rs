@@ -1,0 +1,71 @@
+//! Every limit of the program, with its reason.
+
+use std::time::Duration;
+
+/// Bytes that a unit or a result may have unless `--limit` says otherwise: the message limit of the wire.
+pub const UNIT_BYTES: &str = "16M";
+
+/// The largest `--limit`: a worker holds a unit and its result in memory, several times over with `--ahead`.
+pub const UNIT_BYTES_MAX: usize = 1 << 30;
+
+/// Bytes of a message beside the unit's or result's own: number, status, times, reason.
+pub const META_BYTES: usize = 4 << 10;
+
+/// Bytes of a job's description: the command line and the options. Linux itself allows 2 MiB of arguments.
+pub const JOB_BYTES: usize = 2 << 20;
+
+/// Bytes of one piece of standard error, or of a result that goes to files: one chunk of the wire.
+pub const PIECE_BYTES: usize = 64 << 10;
+
+/// Bytes read at once from standard input: what the splitter may hold beyond the unit it is making.
+pub const READ_BYTES: usize = 64 << 10;
+
+/// Bytes of a failure's reason: a sentence.
+pub const REASON_BYTES: usize = 512;
+
+/// Bytes in one block unless `--block` says otherwise, as GNU parallel has it.
+pub const BLOCK_BYTES: &str = "1M";
+
+/// Workers joined at one time: each costs a connection and a few tasks.
+pub const WORKERS: usize = 4096;
+
+/// Connections that have not finished their handshake: each costs a socket and a few KiB.
+pub const HANDSHAKES: usize = 64;
+
+/// Time for a peer to say who it is, and for a worker to ask for its job.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// Times that a unit may lose its worker before it fails: it may be the unit that kills them.
+pub const LOST_WORKERS: u32 = 3;
+
+/// Local workers in a row that end before any joined, with no unit finished meanwhile, after which the program
+/// gives up.
+pub const FAILED_STARTS: u32 = 3;
+
+/// How long to wait before another try when a local worker ended before it joined: a program that cannot start
+/// is not to be tried thousands of times a second.
+pub const RESTART_PAUSE: Duration = Duration::from_millis(20);
+
+/// Times in a row that a local worker may end with no unit finished meanwhile, after which the program gives up.
+pub const VAIN_DEATHS: u32 = 20;
+
+/// Results kept ahead of their turn by one worker: `--ahead` at most.
+pub const AHEAD: u32 = 1024;
+
+/// Failed units that the summary names.
+pub const NAMED_FAILURES: usize = 10;
+
+/// Time between the request to end (TERM) and the order (KILL) for a command.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// Time for workers to leave at the end of the job before they are killed.
+pub const LEAVE_TIME: Duration = Duration::from_secs(3);
+
+/// Time for the peer of a link to say its last word.
+pub const CLOSE_TIME: Duration = Duration::from_secs(1);
+
+/// Time between two drawings of the progress line.
+pub const DRAW_TIME: Duration = Duration::from_millis(200);
+
+/// Time between two `progress` events of `--json`.
+pub const PROGRESS_EVENT_TIME: Duration = Duration::from_secs(1);

@@ -1,0 +1,41 @@
+//! The `handover` program.
+//!
+//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker.
+
+mod command;
+mod endpoint;
+mod limits;
+mod map;
+mod message;
+mod options;
+mod processes;
+mod signals;
+mod standard;
+mod units;
+mod values;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::options::{Action, Program};
+
+/// Runs the program on this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and version go to standard output and are no error; a closed one is nobody's.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let run = || match program.action {
+        Action::Map(options) => map::main(&options),
+        Action::Work(options) => work::main(&options),
+    };
+    // The panic's own message is on standard error by now.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(ExitCode::from(125))
+}

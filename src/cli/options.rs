@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::limits;
+use super::values::{self, Halt};
+
+/// Hands work over: each unit only to a worker that waits for it.
+#[derive(Debug, Parser)]
+#[command(name = "handover", version, max_term_width = 110)]
+pub struct Program {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Run a command for each unit of standard input, on workers that are idle
+    Map(Box<MapOptions>),
+    /// Join a `handover map --listen` as a worker
+    Work(WorkOptions),
+}
+
+const MAP_HELP: &str = "\
+UNITS
+  A unit is a line of standard input (-0: a NUL-terminated item; --block: a
+  block of lines). CMD gets it on its standard input or, where {} stands in
+  ARGS, as that argument ({#} is the unit's number, as is $HANDOVER_UNIT).
+  Nothing is queued: standard input is read only as fast as workers take
+  units, and a worker takes its next unit when its result was written. What
+  CMD leaves in the background ends with the run, unless it used setsid.
+
+EXAMPLES
+  seq 1 20 | handover map -- sha256sum
+  find . -name '*.flac' -print0 | handover map -0 -- flac -t {}
+  zcat access.log.gz | handover map --block 4M -k -- grep -c ' 500 '
+  handover map --stream -- python3 -u score.py < requests.txt
+  handover map --listen 127.0.0.1:7000 -- ./convert {} < names.txt
+    and in other terminals, at any time:
+    handover work --connect 127.0.0.1:7000
+
+EXIT STATUS
+  0 all units succeeded, 1 some failed (a summary names the first few),
+  2 wrong use, 125 internal error, 130 interrupted, 143 terminated,
+  141 the reader of standard output went away";
+
+/// Options of `handover map`.
+#[derive(Args, Debug)]
+#[command(override_usage = "handover map [OPTIONS] -- CMD [ARGS]...")]
+#[command(after_long_help = MAP_HELP, after_help = "--help says more, with examples.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+pub struct MapOptions {
+    /// Local workers, each runs one CMD at a time: N, or N% of the cores [default: the cores; with --listen: 0]
+    #[arg(short, long, visible_short_alias = 'P', value_name = "N", value_parser = values::jobs)]
+    pub jobs: Option<usize>,
+
+    /// Write results in the order of the units: a worker keeps its result until its turn
+    #[arg(short, long)]
+    pub keep_order: bool,
+
+    /// Finished results that each worker may keep while it works on
+    ///
+    /// The explicit slack: with 0, a worker takes its next unit when its result was written.
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(limits::AHEAD)))]
+    pub ahead: u32,
+
+    /// Units end with NUL instead of newline
+    #[arg(short = '0', long = "null", conflicts_with = "block")]
+    pub null: bool,
+
+    /// Units are blocks of about SIZE bytes, cut at line ends [default SIZE: 1M]
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = false,
+          default_missing_value = limits::BLOCK_BYTES, value_parser = values::size)]
+    pub block: Option<usize>,
+
+    /// Keep one CMD running for each worker: it reads a unit as a line and answers with one line
+    ///
+    /// CMD must write its answer out at once (for example python3 -u, sed -u, stdbuf -oL CMD). When it ends,
+    /// the unit it was at has failed and CMD is started again. With -0, NUL ends units and answers.
+    #[arg(long, conflicts_with = "block")]
+    pub stream: bool,
+
+    /// Run a unit up to N times more when it fails, at once and on the same worker
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
+
+    /// Kill CMD when a unit takes longer than D, such as 10s, 500ms, 2m; the unit has failed
+    #[arg(long, value_name = "D", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+
+    /// When a unit fails: never stop, stop soon (finish what runs) or now (kill it); soon,fail=3 counts failures
+    #[arg(long, value_name = "WHEN", default_value = "never", value_parser = values::halt)]
+    pub halt: Halt,
+
+    /// Write each unit's output to DIR/NUMBER/stdout, stderr and status instead; any size. DIR must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
+
+    /// Write a line about each unit to FILE, with the columns of GNU parallel
+    #[arg(long, value_name = "FILE")]
+    pub joblog: Option<PathBuf>,
+
+    /// Most bytes of a unit and of a result; a larger one fails its unit, the others go on
+    #[arg(long, value_name = "SIZE", default_value = limits::UNIT_BYTES, value_parser = values::limit)]
+    pub limit: usize,
+
+    /// Print the commands instead of running them
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Let workers join at ADDR, such as 127.0.0.1:7000, at any time (`handover work --connect ADDR`)
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+
+    #[command(flatten)]
+    pub shared: SharedOptions,
+
+    /// Show no progress line (it is shown when standard error is a terminal)
+    #[arg(long)]
+    pub no_progress: bool,
+
+    /// Write events as JSON, one a line, to standard error
+    #[arg(long)]
+    pub json: bool,
+
+    /// The command, and its arguments, in which {} is the unit and {#} its number
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+const WORK_HELP: &str = "\
+  Ctrl-C finishes the unit at hand and leaves; a second Ctrl-C gives the unit
+  back, for another worker.
+
+EXAMPLES
+  handover work --connect 127.0.0.1:7000
+  handover work --connect 127.0.0.1:7000 -- ./convert --threads 8 {}
+  for i in 1 2 3 4; do handover work --connect 127.0.0.1:7000 & done
+
+EXIT STATUS
+  0 the job is done, or the worker was asked to leave; 1 the job was stopped,
+  lost, or refused this worker; 2 wrong use; 125 internal error";
+
+/// Options of `handover work`.
+#[derive(Args, Debug)]
+#[command(override_usage = "handover work [OPTIONS] --connect ADDR [-- CMD [ARGS]...]")]
+#[command(after_long_help = WORK_HELP, after_help = "--help says more, with examples.")]
+pub struct WorkOptions {
+    /// Where `handover map --listen` listens
+    #[arg(long, value_name = "ADDR")]
+    pub connect: String,
+
+    #[command(flatten)]
+    pub shared: SharedOptions,
+
+    /// Most bytes of a unit and of a result; at least that of the job
+    #[arg(long, value_name = "SIZE", default_value = limits::UNIT_BYTES, value_parser = values::limit)]
+    pub limit: usize,
+
+    /// Say nothing on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// This worker was started by `handover map` on the same machine
+    #[arg(long, hide = true)]
+    pub local: bool,
+
+    /// Run this command instead of the job's own
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Options that both ends of a link have.
+#[derive(Args, Debug)]
+pub struct SharedOptions {
+    /// Secret that workers must show, the same at both ends; better in the environment, where `ps` does not show it
+    #[arg(
+        long,
+        env = "HANDOVER_TOKEN",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub token: Option<String>,
+
+    /// Allow an ADDR other than loopback, with no encryption
+    ///
+    /// Whoever can reach ADDR, or can read or change the traffic on the way, can read units, results and the
+    /// token, and can run commands on the workers. Use it in a network that you trust, or through a tunnel.
+    #[arg(long)]
+    pub plain_tcp: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Program::command().debug_assert();
+    }
+
+    fn map(args: &[&str]) -> MapOptions {
+        let args = ["handover", "map"].iter().chain(args);
+        match Program::try_parse_from(args).unwrap().action {
+            Action::Map(options) => *options,
+            Action::Work(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn what_follows_the_command_is_its_own() {
+        let options = map(&["-j2", "-k", "--", "grep", "-k", "--halt", "{}"]);
+        assert_eq!(options.command, ["grep", "-k", "--halt", "{}"]);
+        let options = map(&["-j2", "sh", "-c", "exit 3"]);
+        assert_eq!(options.command, ["sh", "-c", "exit 3"]);
+    }
+
+    #[test]
+    fn a_block_has_a_default_size() {
+        assert_eq!(map(&["--block", "--", "wc"]).block, Some(1 << 20));
+        assert_eq!(map(&["--block", "64k", "--", "wc"]).block, Some(65536));
+        assert_eq!(map(&["--", "wc"]).block, None);
+    }
+
+    #[test]
+    fn an_unknown_option_is_wrong_use() {
+        assert!(Program::try_parse_from(["handover", "map", "--bogus", "--", "true"]).is_err());
+        assert!(Program::try_parse_from(["handover", "map"]).is_err());
+        assert!(
+            Program::try_parse_from(["handover", "map", "-0", "--block", "1k", "--", "true"])
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Handover: a CSP-style message runtime without buffers.
+//!
+//! A message is *handed over*: a send completes only when the receiver has taken the whole message.
+//! There is no queue between the two, so a shortage is a sender that waits, and can be seen.
+//!
+//! The modules below are the table of contents, in the order in which they stand on each other; a lower
+//! one never uses a higher one.
+
+mod sync;
+
+pub mod channel;
+
+#[cfg(feature = "net")]
+pub mod wire;
+
+#[cfg(feature = "net")]
+pub mod net;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use channel::{Receiver, Sender, channel};
+
+/// The example of the README, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,222 @@
+//! The state that a link's driver, pumps and handles work on, under one lock.
+//!
+//! # Invariants
+//!
+//! - At most one message of a channel is here in each direction: what one grant allows.
+//! - Once `ended` is set there is neither a port nor a pump, and none is added.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+};
+
+use super::{
+    end::LinkEnd,
+    port::{Port, Routes},
+};
+use crate::wire::{Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId};
+
+/// One pump: the future that moves the messages of one local end.
+pub(super) struct Pump {
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    waker: Waker,
+}
+
+impl Pump {
+    pub(super) fn new(future: impl Future<Output = ()> + Send + 'static, waker: Waker) -> Self {
+        Self {
+            future: Box::pin(future),
+            waker,
+        }
+    }
+
+    /// Returns whether the pump has ended.
+    pub(super) fn poll(&mut self) -> bool {
+        let mut context = Context::from_waker(&self.waker);
+        self.future.as_mut().poll(&mut context).is_ready()
+    }
+}
+
+/// What a handle asks of the driver.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    pub(super) close: Option<Goodbye>,
+    pub(super) abort: bool,
+    /// Nobody can open a channel any more.
+    pub(super) handles_gone: bool,
+}
+
+pub(super) struct Core {
+    pub(super) wire: WireLink,
+    pub(super) orders: Orders,
+    /// The link is about to end: no message begins, and pumps settle what they have.
+    pub(super) parting: Option<LinkEnd>,
+    pub(super) ended: bool,
+    pub(super) ports: Vec<Option<Port>>,
+    /// As `ports`. An entry is empty also while its pump is being polled.
+    pub(super) pumps: Vec<Option<Pump>>,
+    pub(super) sends: Routes,
+    pub(super) receives: Routes,
+}
+
+/// What became of a message that this side sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Taken,
+    NotTaken,
+    InDoubt,
+}
+
+impl Core {
+    pub(super) fn new(wire: WireLink) -> Self {
+        Self {
+            wire,
+            orders: Orders::default(),
+            parting: None,
+            ended: false,
+            ports: Vec::new(),
+            pumps: Vec::new(),
+            sends: Routes::default(),
+            receives: Routes::default(),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.ports.iter().all(Option::is_none)
+    }
+
+    pub(super) fn port(&self, key: u16) -> Option<&Port> {
+        self.ports.get(usize::from(key))?.as_ref()
+    }
+
+    pub(super) fn port_mut(&mut self, key: u16) -> Option<&mut Port> {
+        self.ports.get_mut(usize::from(key))?.as_mut()
+    }
+
+    /// Puts a port into the first free place. The channel limits of both directions bound the table.
+    pub(super) fn add(&mut self, port: Port) -> u16 {
+        let free = self
+            .ports
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.ports.len());
+        if free == self.ports.len() {
+            self.ports.push(None);
+            self.pumps.push(None);
+        }
+        self.ports[free] = Some(port);
+        u16::try_from(free).unwrap_or(u16::MAX)
+    }
+
+    /// Whether a channel to receive on may be opened under `name`.
+    pub(super) fn check_receiver(&self, name: &str) -> Result<(), OpenError> {
+        self.wire.check_name(name)?;
+        let open = self.ports.iter().flatten().filter_map(|port| match port {
+            Port::In(port) => Some(port),
+            Port::Out(_) => None,
+        });
+        let limit = self.wire.channels_max();
+        if open.clone().any(|port| port.name == name) {
+            return Err(OpenError::InUse(name.to_owned()));
+        }
+        if open.count() >= usize::from(limit) {
+            return Err(OpenError::TooMany(limit));
+        }
+        Ok(())
+    }
+
+    /// Ties a waiting port to the channel that the peer opened.
+    pub(super) fn bind(&mut self, key: u16, id: ReceiveId) {
+        let closed = self.wire.is_sender_closed(id);
+        if let Some(Port::In(port)) = self.port_mut(key) {
+            port.id = Some(id);
+            port.closed = closed;
+            self.receives.set(id.number(), key);
+        }
+    }
+
+    /// Notes an event; returns the key of the port that it concerns.
+    pub(super) fn act(&mut self, event: Event) -> Option<u16> {
+        match event {
+            Event::Opened(id) => {
+                let name = self.wire.name(id)?;
+                let key = self.ports.iter().position(
+                    |port| matches!(port, Some(Port::In(port)) if port.id.is_none() && port.name == name),
+                )?;
+                let key = u16::try_from(key).ok()?;
+                self.bind(key, id);
+                Some(key)
+            }
+            Event::Granted(id) => self.sends.get(id.number()),
+            Event::Message {
+                channel,
+                sequence,
+                message,
+            } => {
+                let key = self.receives.get(channel.number())?;
+                if let Some(Port::In(port)) = self.port_mut(key) {
+                    debug_assert!(port.arrived.is_none(), "one message is granted at a time");
+                    port.arrived = Some((sequence, message));
+                }
+                Some(key)
+            }
+            Event::Settled {
+                channel,
+                sequence,
+                settlement,
+            } => {
+                let key = self.sends.get(channel.number())?;
+                if let Some(Port::Out(port)) = self.port_mut(key) {
+                    port.settled = Some((sequence, settlement));
+                }
+                Some(key)
+            }
+            Event::ReceiverClosed(id) => {
+                let key = self.sends.clear(id.number())?;
+                if let Some(Port::Out(port)) = self.port_mut(key) {
+                    port.closed = true;
+                }
+                Some(key)
+            }
+            Event::SenderClosed(id) => {
+                let key = self.receives.get(id.number())?;
+                if let Some(Port::In(port)) = self.port_mut(key) {
+                    port.closed = true;
+                }
+                Some(key)
+            }
+            Event::Welcome | Event::Goodbye(_) => None,
+        }
+    }
+
+    /// What the wire knows of a message of which the peer has said nothing.
+    pub(super) fn outcome(&self, key: u16, sequence: u64) -> Verdict {
+        let Some(Port::Out(port)) = self.port(key) else {
+            return Verdict::InDoubt;
+        };
+        match self.wire.outcome(port.id, sequence) {
+            Outcome::NotTaken => Verdict::NotTaken,
+            Outcome::InDoubt => Verdict::InDoubt,
+        }
+    }
+
+    pub(super) fn close(&mut self, key: u16) {
+        let Some(port) = self.ports.get_mut(usize::from(key)).and_then(Option::take) else {
+            return;
+        };
+        match port {
+            Port::Out(port) => {
+                if self.sends.clear(port.id.number()).is_some() {
+                    self.wire.close_send(port.id);
+                }
+            }
+            Port::In(port) => {
+                if let Some(id) = port.id {
+                    self.receives.clear(id.number());
+                    self.wire.close_receive(id);
+                }
+            }
+        }
+    }
+}

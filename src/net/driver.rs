@@ -1,0 +1,224 @@
+//! The driver: the one task of a link. It owns the socket and polls the pumps.
+//!
+//! Each turn polls the pumps that were marked, writes what follows from that once, and reads once. So what one
+//! wake-up brings about on several channels leaves in one write, and writing never starves reading.
+
+use std::{
+    future::Future,
+    io,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::Sleep,
+};
+
+use super::{end::LinkEnd, shared::Shared, socket};
+use crate::wire::Goodbye;
+
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    close_timeout: Duration,
+    parting: Option<Parting>,
+    /// Bytes may have been read of which the events were not looked at.
+    unheard: bool,
+}
+
+/// The link is about to end.
+struct Parting {
+    end: LinkEnd,
+    deadline: Pin<Box<Sleep>>,
+    /// The peer has said its last word, so there is nothing to wait for once ours is written.
+    peer_done: bool,
+    /// Our side of the connection is shut.
+    shut: bool,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, close_timeout: Duration) -> Self {
+        Self {
+            shared,
+            stream,
+            close_timeout,
+            parting: None,
+            unheard: true,
+        }
+    }
+
+    /// Returns whether there may be more to do at once.
+    fn turn(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
+        if std::mem::take(&mut self.unheard) {
+            self.hear();
+        }
+        self.obey()?;
+        self.shared.poll_pumps();
+        let wrote = self.write(context)?;
+        self.conclude(context)?;
+        let read = self.read(context)?;
+        ControlFlow::Continue(wrote || read)
+    }
+
+    fn hear(&mut self) {
+        match self.shared.hear() {
+            Some(end @ LinkEnd::PeerClosed(_)) => {
+                self.part(end, Goodbye::done());
+                if let Some(parting) = &mut self.parting {
+                    parting.peer_done = true;
+                }
+            }
+            Some(end) => {
+                let goodbye = match &end {
+                    LinkEnd::Violation(violation) => violation.goodbye(),
+                    _ => Goodbye::done(),
+                };
+                self.part(end, goodbye);
+            }
+            None => {}
+        }
+    }
+
+    fn obey(&mut self) -> ControlFlow<LinkEnd> {
+        let (abort, close, forsaken) = self.shared.with(|core| {
+            let forsaken = core.orders.handles_gone && core.is_idle();
+            (core.orders.abort, core.orders.close.take(), forsaken)
+        });
+        if abort {
+            socket::abandon(&self.stream);
+            return ControlFlow::Break(LinkEnd::Aborted);
+        }
+        let goodbye = close.or_else(|| forsaken.then(Goodbye::done));
+        if let Some(goodbye) = goodbye {
+            self.part(LinkEnd::Closed(goodbye.clone()), goodbye);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Begins to end the link; the first reason counts.
+    fn part(&mut self, end: LinkEnd, goodbye: Goodbye) {
+        if self.parting.is_some() {
+            return;
+        }
+        self.parting = Some(Parting {
+            end: end.clone(),
+            deadline: Box::pin(tokio::time::sleep(self.close_timeout)),
+            peer_done: false,
+            shut: false,
+        });
+        // Before the goodbye, which lets the wire forget what could still be settled.
+        self.shared.part(end);
+        self.shared.with(|core| core.wire.goodbye(goodbye));
+    }
+
+    /// Ends the link if its last word is written and the peer's was heard, or the time for that is over.
+    fn conclude(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd> {
+        let Some(parting) = &mut self.parting else {
+            return ControlFlow::Continue(());
+        };
+        let written = self.shared.with(|core| core.wire.is_finished());
+        if written && !parting.shut {
+            parting.shut = true;
+            // The peer sees the end of the stream also if it does not understand our goodbye. Whatever goes
+            // wrong here shows in the next read.
+            let _ = Pin::new(&mut self.stream).poll_shutdown(context);
+        }
+        if (written && parting.peer_done) || parting.deadline.as_mut().poll(context).is_ready() {
+            return ControlFlow::Break(parting.end.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Writes once; returns whether the socket took something.
+    fn write(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
+        let stream = Pin::new(&mut self.stream);
+        let written = self.shared.with(|core| {
+            let bytes = core.wire.output();
+            if bytes.is_empty() {
+                return Poll::Pending;
+            }
+            let written = stream.poll_write(context, bytes);
+            if let Poll::Ready(Ok(count)) = written {
+                core.wire.wrote(count);
+            }
+            written
+        });
+        match written {
+            Poll::Pending => ControlFlow::Continue(false),
+            Poll::Ready(Ok(0)) => self.lost(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(_)) => ControlFlow::Continue(true),
+            Poll::Ready(Err(error)) => self.lost(error),
+        }
+    }
+
+    /// Reads once; returns whether something came.
+    fn read(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
+        if self
+            .parting
+            .as_ref()
+            .is_some_and(|parting| parting.peer_done)
+        {
+            return ControlFlow::Continue(false);
+        }
+        let stream = Pin::new(&mut self.stream);
+        let read = self.shared.with(|core| {
+            let mut buffer = ReadBuf::new(core.wire.input());
+            let polled = stream.poll_read(context, &mut buffer);
+            let count = buffer.filled().len();
+            core.wire.received(count);
+            polled.map_ok(|()| count)
+        });
+        match read {
+            Poll::Pending => ControlFlow::Continue(false),
+            Poll::Ready(Ok(0)) => self.lost(io::ErrorKind::UnexpectedEof.into()),
+            Poll::Ready(Ok(_)) => {
+                self.unheard = true;
+                ControlFlow::Continue(true)
+            }
+            Poll::Ready(Err(error)) => self.lost(error),
+        }
+    }
+
+    /// The connection is gone, which while parting is what was to come.
+    fn lost(&mut self, error: io::Error) -> ControlFlow<LinkEnd, bool> {
+        ControlFlow::Break(match self.parting.take() {
+            Some(parting) => parting.end,
+            None => LinkEnd::lost(error),
+        })
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let driver = self.get_mut();
+        driver.shared.wakes.rise();
+        loop {
+            match driver.turn(context) {
+                ControlFlow::Break(end) => {
+                    driver.shared.finish(end);
+                    return Poll::Ready(());
+                }
+                ControlFlow::Continue(true) => {}
+                ControlFlow::Continue(false) => {
+                    if driver.shared.wakes.sleep(context.waker()) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// However the task ends, also when its runtime is shut down, what is under way gets its verdict.
+    fn drop(&mut self) {
+        self.shared.finish(LinkEnd::Aborted);
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a link was not made, and why one ended.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use crate::wire::{Goodbye, OpenError, Violation};
+
+/// Why a link, or a channel on one, was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// The connection could not be made, or broke during the handshake.
+    #[error("the connection failed: {0}")]
+    Io(#[from] io::Error),
+    /// The peer closed the connection in the middle of the handshake.
+    #[error("the peer closed the connection before the handshake was complete")]
+    Hangup,
+    /// The peer does not speak the protocol, or not this version, or breaks it, or is not admitted.
+    #[error("{0}")]
+    Violation(#[from] Violation),
+    /// The peer does not want the link, and said why.
+    #[error("the peer refused the link: {0}")]
+    Refused(Goodbye),
+    /// The handshake took too long.
+    #[error("the handshake was not complete after {0:?}")]
+    Timeout(Duration),
+    /// The channel could not be opened.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The link has ended.
+    #[error("the link has ended: {0}")]
+    Ended(LinkEnd),
+}
+
+/// Why a link ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LinkEnd {
+    /// This side said goodbye.
+    Closed(Goodbye),
+    /// The peer said goodbye.
+    PeerClosed(Goodbye),
+    /// The connection broke, or the peer closed it without a goodbye, as when its process is killed.
+    Lost(Arc<io::Error>),
+    /// The peer broke the protocol.
+    Violation(Violation),
+    /// [`Link::abort`](super::Link::abort) was called, or the runtime of the link was shut down.
+    Aborted,
+}
+
+impl LinkEnd {
+    pub(super) fn lost(error: io::Error) -> Self {
+        Self::Lost(Arc::new(error))
+    }
+}
+
+impl fmt::Display for LinkEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(goodbye) => write!(f, "this side said goodbye: {goodbye}"),
+            Self::PeerClosed(goodbye) => write!(f, "the peer said goodbye: {goodbye}"),
+            Self::Lost(error) => write!(f, "the connection was lost: {error}"),
+            Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
+            Self::Aborted => f.write_str("this side aborted it"),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The handle of a link.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use super::{
+    config::Config,
+    driver::Driver,
+    end::{LinkEnd, NetError},
+    pump,
+    shared::Shared,
+};
+use crate::{
+    channel::{Receiver, Sender, channel},
+    wire::{Counters, Goodbye, Link as WireLink},
+};
+
+/// Who is at the other end of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The name that the peer gave itself, for people: not unique, without control characters.
+    pub name: String,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The number of this connection, the same at both ends.
+    pub session: u128,
+    /// The number of the peer's run: two links with the same one lead to the same process.
+    pub incarnation: u64,
+    /// The longest message that the peer accepts, in bytes. A longer one fails with
+    /// [`SendError::Returned`](crate::channel::SendError::Returned), and the link lives on.
+    pub message_bytes_max: u32,
+}
+
+/// A link to another process: one TCP connection, many channels.
+///
+/// This is a handle; clones are handles of the same link. The link is driven by a task of the tokio runtime on
+/// which it was made. It ends with [`close`](Self::close) or [`abort`](Self::abort), when the peer ends it,
+/// when the connection breaks, or when all handles and all local ends of its channels are dropped.
+#[derive(Clone)]
+pub struct Link(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    peer: Peer,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.order(|orders| orders.handles_gone = true);
+    }
+}
+
+impl Link {
+    /// Makes the link of a connection whose handshake is complete, and starts its driver.
+    pub(super) fn start(
+        wire: WireLink,
+        stream: TcpStream,
+        address: SocketAddr,
+        config: &Config,
+    ) -> Self {
+        let hello = wire.peer().cloned();
+        debug_assert!(hello.is_some(), "the handshake is complete");
+        let shared = Arc::new(Shared::new(wire));
+        tokio::spawn(Driver::new(
+            Arc::clone(&shared),
+            stream,
+            config.close_timeout,
+        ));
+        let peer = hello.map(|hello| Peer {
+            name: hello.name,
+            address,
+            session: hello.session,
+            incarnation: hello.incarnation,
+            message_bytes_max: hello.message_bytes,
+        });
+        match peer {
+            Some(peer) => Self(Arc::new(Handle { shared, peer })),
+            None => unreachable!("the handshake is complete"),
+        }
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.0.peer
+    }
+
+    /// Opens `channel` to send on.
+    ///
+    /// The sender is an ordinary one whose receiver is the link: a send completes when a process at the other
+    /// end has taken the message, and [`Sender::ready_async`] resolves when one waits there. The other end has
+    /// it as [`receiver`](Self::receiver) of the same name; until it asks for that, sends wait.
+    ///
+    /// When all clones are dropped the channel is closed, and the far receiver is disconnected.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::Open`] if the name is bad, is open at this end already, or too many channels are open;
+    /// [`NetError::Ended`] if the link has ended.
+    pub fn sender(&self, channel: &str) -> Result<Sender<Bytes>, NetError> {
+        let (sender, source) = channel_pair();
+        self.carry_from(channel, source)?;
+        Ok(sender)
+    }
+
+    /// Opens `channel` to receive on.
+    ///
+    /// The receiver is an ordinary one whose sender is the link. Nothing crosses the link until it waits.
+    ///
+    /// When all clones are dropped the channel is closed, and the far senders are disconnected. When the far
+    /// senders are dropped, or the link ends, this receiver is disconnected, after what is under way.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn receiver(&self, channel: &str) -> Result<Receiver<Bytes>, NetError> {
+        let (target, receiver) = channel_pair();
+        self.carry_into(channel, target)?;
+        Ok(receiver)
+    }
+
+    /// Opens `channel` to send on, and lets the link take the messages from `source`.
+    ///
+    /// Several links may be given clones of one receiver: each message then goes to one link, and only to one
+    /// at whose far end a process waits for it. So work goes to idle workers, wherever they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn carry_from(&self, channel: &str, source: Receiver<Bytes>) -> Result<(), NetError> {
+        let shared = &self.0.shared;
+        shared.open_out(channel, |key| {
+            pump::outbound(Arc::clone(shared), key, source)
+        })
+    }
+
+    /// Opens `channel` to receive on, and lets the link hand the messages to `target`.
+    ///
+    /// Several links may be given clones of one sender: its receivers then take from all of them. Each link
+    /// grants its peer a message when a receiver waits, so with fewer receivers than links a message may wait
+    /// in a link, its sender unreleased, until a receiver comes round to it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn carry_into(&self, channel: &str, target: Sender<Bytes>) -> Result<(), NetError> {
+        let shared = &self.0.shared;
+        shared.open_in(channel, |key| {
+            pump::inbound(Arc::clone(shared), key, target)
+        })
+    }
+
+    /// Waits until the link has ended, and says why.
+    ///
+    /// By then every message under way has its outcome, and the local ends are disconnected.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on anything.
+    pub async fn closed(&self) -> LinkEnd {
+        let mut end = self.0.shared.end();
+        let result = end.wait_for(Option::is_some).await.map(|end| end.clone());
+        result.ok().flatten().unwrap_or(LinkEnd::Aborted)
+    }
+
+    /// Ends the link in good order, and waits for the end.
+    ///
+    /// What was taken is confirmed, then the peer is told `goodbye`. Messages that had not left in whole fail
+    /// with [`SendError::Returned`](crate::channel::SendError::Returned). For others the peer's word is waited
+    /// for, for at most [`Config::close_timeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the link ends whether or not the future is dropped.
+    pub async fn close(&self, goodbye: Goodbye) {
+        self.0.shared.order(|orders| orders.close = Some(goodbye));
+        self.closed().await;
+    }
+
+    /// Ends the link at once, without a word to the peer.
+    pub fn abort(&self) {
+        self.0.shared.order(|orders| orders.abort = true);
+    }
+
+    /// How much has crossed the link so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.0.shared.with(|core| core.wire.counters())
+    }
+}
+
+/// So that the function does not hide behind the parameter `channel`.
+fn channel_pair() -> (Sender<Bytes>, Receiver<Bytes>) {
+    channel()
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("peer", self.peer())
+            .finish_non_exhaustive()
+    }
+}

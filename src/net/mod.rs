@@ -1,0 +1,65 @@
+//! Channels over TCP: `wire` says what is right, and this drives it with sockets.
+//!
+//! A remote channel is a channel. [`Link::sender`] and [`Link::receiver`] give ordinary local ends whose other
+//! end is the link, so `sender.send_async(message).await` on one machine completes exactly when a process on
+//! the other has taken the message. Nothing is kept in between: a message leaves the sender's hand only when
+//! the far receiver waits, and crosses within what that receiver granted.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use handover::net::{self, Config, Listener};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let listener = Listener::bind("127.0.0.1:0", Config::default()).await?;
+//! let address = listener.local_addr()?;
+//! let worker = tokio::spawn(async move {
+//!     let link = net::dial(address, Config::default()).await?;
+//!     let units = link.receiver("units")?;
+//!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(units.recv_async().await?)
+//! });
+//! let link = listener.accept().await?.handshake().await?;
+//! let units = link.sender("units")?;
+//! units.send_async(Bytes::from("sweep the yard")).await?; // the worker has it
+//! assert_eq!(worker.await??, "sweep the yard");
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
+//! # When a link ends
+//!
+//! However it ends, every local end that it held is dropped, so that local peers see it as disconnected, and
+//! each message under way is accounted for:
+//!
+//! - one whose last byte the socket had not taken, or that the peer said goodbye without taking, fails with
+//!   [`SendError::Returned`](crate::channel::SendError::Returned);
+//! - one that had left in whole, with nothing heard of it, fails with
+//!   [`SendError::InDoubt`](crate::channel::SendError::InDoubt);
+//! - one that was arriving, or had arrived and nobody took, is thrown away: its sender knows.
+//!
+//! # A receive that is given up
+//!
+//! When a local receiver waits, the link grants one message. If that receive is then dropped, the grant
+//! stands: at most that one message may cross, and waits in the link until a process receives on the channel;
+//! its sender is not released before. It is not lost: if the link ends first, the sender has it back or in
+//! doubt.
+
+mod config;
+mod core;
+mod driver;
+mod end;
+mod handshake;
+mod identity;
+mod link;
+mod port;
+mod pump;
+mod shared;
+mod socket;
+mod wakes;
+
+pub use config::Config;
+pub use end::{LinkEnd, NetError};
+pub use handshake::{Incoming, Listener, dial};
+pub use link::{Link, Peer};
+
+pub use crate::wire::{Code, Counters, Goodbye, Limits, Token, TokenTooLong, Violation};

@@ -1,0 +1,326 @@
+//! What the driver of a link, its pumps and its handles share.
+//!
+//! # Invariants
+//!
+//! - A pump that waits is marked whenever what it waits for may have come: by its waker for local channels, by
+//!   the driver for the wire.
+
+use std::{future::Future, sync::Arc, task::Poll};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::{
+    core::{Core, Orders, Pump, Verdict},
+    end::{LinkEnd, NetError},
+    port::{InPort, OutPort, Port},
+    wakes::Wakes,
+};
+use crate::{
+    sync::Mutex,
+    wire::{Event, Link as WireLink, MessageTooLong, OpenError, Settlement},
+};
+
+pub(super) struct Shared {
+    core: Mutex<Core>,
+    pub(super) wakes: Arc<Wakes>,
+    end: watch::Sender<Option<LinkEnd>>,
+}
+
+impl Shared {
+    pub(super) fn new(wire: WireLink) -> Self {
+        Self {
+            core: Mutex::new(Core::new(wire)),
+            wakes: Arc::default(),
+            end: watch::Sender::new(None),
+        }
+    }
+
+    /// Runs `act` on the core. It must run no foreign code: no waker, and nothing that drops a pump or a
+    /// message's owner.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Core) -> R) -> R {
+        act(&mut self.core.lock())
+    }
+
+    /// Gives the driver an order.
+    pub(super) fn order(&self, give: impl FnOnce(&mut Orders)) {
+        self.with(|core| give(&mut core.orders));
+        self.wakes.call();
+    }
+
+    pub(super) fn end(&self) -> watch::Receiver<Option<LinkEnd>> {
+        self.end.subscribe()
+    }
+
+    /// Why nothing can be opened any more.
+    fn ended(&self) -> NetError {
+        let end = self.with(|core| core.parting.clone());
+        NetError::Ended(end.unwrap_or(LinkEnd::Aborted))
+    }
+
+    // ---- Opening ----
+
+    /// Opens a channel to send on, whose pump is made by `pump` from its key.
+    pub(super) fn open_out<F>(
+        &self,
+        name: &str,
+        pump: impl FnOnce(u16) -> F,
+    ) -> Result<(), NetError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let key = self.with(|core| {
+            if core.parting.is_some() {
+                return Ok(None);
+            }
+            let id = core.wire.open(name)?;
+            let port = Port::Out(OutPort {
+                id,
+                settled: None,
+                closed: false,
+            });
+            let key = core.add(port);
+            core.sends.set(id.number(), key);
+            Ok::<_, OpenError>(Some(key))
+        })?;
+        self.start(key.ok_or_else(|| self.ended())?, pump);
+        Ok(())
+    }
+
+    /// Opens a channel to receive on, whose pump is made by `pump` from its key.
+    pub(super) fn open_in<F>(&self, name: &str, pump: impl FnOnce(u16) -> F) -> Result<(), NetError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let key = self.with(|core| {
+            if core.parting.is_some() {
+                return Ok(None);
+            }
+            core.check_receiver(name)?;
+            let key = core.add(Port::In(InPort {
+                name: name.to_owned(),
+                id: None,
+                granted: false,
+                arrived: None,
+                closed: false,
+            }));
+            if let Some(id) = core
+                .wire
+                .find(name)
+                .filter(|id| core.receives.get(id.number()).is_none())
+            {
+                core.bind(key, id);
+            }
+            Ok::<_, OpenError>(Some(key))
+        })?;
+        self.start(key.ok_or_else(|| self.ended())?, pump);
+        Ok(())
+    }
+
+    fn start<F>(&self, key: u16, pump: impl FnOnce(u16) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let pump = Pump::new(pump(key), self.wakes.waker(key));
+        let late = self.with(|core| {
+            if core.ended {
+                return Some(pump);
+            }
+            core.pumps[usize::from(key)] = Some(pump);
+            None
+        });
+        // If the link ended meanwhile, dropping the pump disconnects the local end.
+        drop(late);
+        self.wakes.mark(key);
+    }
+
+    // ---- For the driver ----
+
+    /// Polls the pumps that are marked; returns whether there was one.
+    pub(super) fn poll_pumps(&self) -> bool {
+        let mut any = false;
+        while let Some(key) = self.wakes.pop() {
+            let index = usize::from(key);
+            // Out of the table while it is polled, for it takes the lock itself.
+            let Some(mut pump) = self.with(|core| core.pumps.get_mut(index).and_then(Option::take))
+            else {
+                continue;
+            };
+            any = true;
+            if !pump.poll() {
+                self.with(|core| core.pumps[index] = Some(pump));
+            }
+        }
+        any
+    }
+
+    /// Acts on what the bytes read so far mean. Returns the peer's goodbye, or how it broke the protocol.
+    pub(super) fn hear(&self) -> Option<LinkEnd> {
+        self.with(|core| {
+            loop {
+                match core.wire.poll_event() {
+                    Ok(None) => return None,
+                    Ok(Some(Event::Goodbye(goodbye))) => return Some(LinkEnd::PeerClosed(goodbye)),
+                    Ok(Some(event)) => {
+                        if let Some(key) = core.act(event) {
+                            self.wakes.mark(key);
+                        }
+                    }
+                    Err(violation) => return Some(LinkEnd::Violation(violation)),
+                }
+            }
+        })
+    }
+
+    /// Lets no message begin any more, and all pumps settle what they have.
+    pub(super) fn part(&self, end: LinkEnd) {
+        let count = self.with(|core| {
+            core.parting = Some(end);
+            core.ports.len()
+        });
+        (0u16..).take(count).for_each(|key| self.wakes.mark(key));
+        self.poll_pumps();
+    }
+
+    /// Ends the link: whatever is under way gets its verdict, local ends are dropped, then `end` is told.
+    pub(super) fn finish(&self, end: LinkEnd) {
+        let pumps = self.with(|core| {
+            core.parting.get_or_insert_with(|| end.clone());
+            core.ended = true;
+            std::mem::take(&mut core.pumps)
+        });
+        drop(pumps);
+        self.end.send_if_modified(|current| {
+            let first = current.is_none();
+            if first {
+                *current = Some(end);
+            }
+            first
+        });
+    }
+
+    // ---- For the pumps ----
+
+    /// Whether the peer has granted a message; false if it never will.
+    pub(super) fn credit(&self, key: u16) -> Poll<bool> {
+        self.with(|core| {
+            let Some(Port::Out(port)) = core.port(key) else {
+                return Poll::Ready(false);
+            };
+            let (id, closed) = (port.id, port.closed);
+            if closed || core.parting.is_some() {
+                return Poll::Ready(false);
+            }
+            if core.wire.has_credit(id) {
+                Poll::Ready(true)
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Whether no message may begin on this channel any more.
+    pub(super) fn is_shut(&self, key: u16) -> bool {
+        self.with(|core| {
+            core.parting.is_some()
+                || !matches!(core.port(key), Some(Port::Out(port)) if !port.closed)
+        })
+    }
+
+    /// Begins to send a message, for which there is credit; `None` if the channel is shut.
+    pub(super) fn send(&self, key: u16, message: Bytes) -> Result<Option<u64>, MessageTooLong> {
+        self.with(|core| {
+            let Some(Port::Out(port)) = core.port(key) else {
+                return Ok(None);
+            };
+            let (id, closed) = (port.id, port.closed);
+            if closed || core.parting.is_some() || !core.wire.has_credit(id) {
+                return Ok(None);
+            }
+            core.wire.send(id, message).map(Some)
+        })
+    }
+
+    /// What is known of a message that was sent; `None` while only the peer knows.
+    pub(super) fn settled(&self, key: u16, sequence: u64) -> Option<Verdict> {
+        self.with(|core| {
+            let Some(Port::Out(port)) = core.port(key) else {
+                return Some(Verdict::InDoubt);
+            };
+            match port.settled {
+                Some((settled, settlement)) if settled == sequence => Some(match settlement {
+                    Settlement::Taken => Verdict::Taken,
+                    Settlement::Returned => Verdict::NotTaken,
+                    Settlement::InDoubt => Verdict::InDoubt,
+                }),
+                _ if port.closed => Some(Verdict::NotTaken),
+                // While parting, what has not left stays here.
+                _ if core.parting.is_some() && !core.wire.has_left(port.id, sequence) => {
+                    Some(Verdict::NotTaken)
+                }
+                _ => None,
+            }
+        })
+    }
+
+    /// What is to be said of a message if the link ends now.
+    pub(super) fn verdict(&self, key: u16, sequence: u64) -> Verdict {
+        self.settled(key, sequence)
+            .unwrap_or_else(|| self.with(|core| core.outcome(key, sequence)))
+    }
+
+    /// The message that arrived. Until one has, the peer is granted one; `None` if none will come.
+    pub(super) fn arrived(&self, key: u16) -> Poll<Option<(u64, Bytes)>> {
+        self.with(|core| {
+            let parting = core.parting.is_some();
+            let Some(Port::In(port)) = core.port_mut(key) else {
+                return Poll::Ready(None);
+            };
+            if parting {
+                return Poll::Ready(None);
+            }
+            if let Some(arrived) = port.arrived.take() {
+                port.granted = false;
+                return Poll::Ready(Some(arrived));
+            }
+            if port.closed {
+                return Poll::Ready(None);
+            }
+            if let (false, Some(id)) = (port.granted, port.id) {
+                port.granted = true;
+                let granted = core.wire.grant(id, 1);
+                debug_assert_eq!(granted, 1, "one message is granted at a time");
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Whether no message will arrive on this channel beyond one that has.
+    pub(super) fn is_over(&self, key: u16) -> bool {
+        self.with(|core| {
+            core.parting.is_some()
+                || !matches!(core.port(key), Some(Port::In(port)) if !port.closed)
+        })
+    }
+
+    pub(super) fn is_parting(&self) -> bool {
+        self.with(|core| core.parting.is_some())
+    }
+
+    /// Tells the peer what became of a message.
+    pub(super) fn settle(&self, key: u16, sequence: u64, settlement: Settlement) {
+        self.with(|core| {
+            if let Some(Port::In(InPort { id: Some(id), .. })) = core.port(key) {
+                let id = *id;
+                core.wire.settle(id, sequence, settlement);
+            }
+        });
+    }
+
+    /// Removes a port whose pump has ended, and closes its channel.
+    pub(super) fn close_port(&self, key: u16) {
+        self.with(|core| core.close(key));
+        // The link may have nothing left to do.
+        self.wakes.call();
+    }
+}

@@ -1,0 +1,146 @@
+//! Atomics, locks, cells and parking: the only file that knows whether it runs under loom.
+//!
+//! Outside loom these are `parking_lot`, `std` and nothing else. Under `--cfg loom` they are loom's, so that
+//! every interleaving of what stands on them can be tried.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering},
+};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+};
+
+#[cfg(not(loom))]
+pub(crate) use parking_lot::{Mutex, MutexGuard};
+
+#[cfg(loom)]
+pub(crate) use loomed::{Mutex, MutexGuard, Spin};
+
+#[cfg(not(loom))]
+mod spin;
+#[cfg(not(loom))]
+pub(crate) use spin::Spin;
+
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+/// A cell whose accesses loom can check; outside loom, `std`'s.
+#[cfg(not(loom))]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    #[inline]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        access(self.0.get())
+    }
+}
+
+/// Parking a thread, and handing it the token that ends its park.
+pub(crate) mod thread {
+    #[cfg(loom)]
+    pub(crate) use loom::thread::{Thread, current, park};
+    #[cfg(not(loom))]
+    pub(crate) use std::thread::{Thread, current, park};
+    use std::time::Instant;
+
+    /// Parks until unparked or until `deadline`; returns whether the deadline has passed. May return early.
+    #[cfg(not(loom))]
+    pub(crate) fn park_until(deadline: Instant) -> bool {
+        match deadline.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => {
+                std::thread::park_timeout(left);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Loom has no clock: every deadline has passed at the first look, which is the race worth trying.
+    #[cfg(loom)]
+    pub(crate) fn park_until(_deadline: Instant) -> bool {
+        true
+    }
+}
+
+/// Loom's mutex in the shape of `parking_lot`'s.
+#[cfg(loom)]
+mod loomed {
+    use std::ops::{Deref, DerefMut};
+
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct MutexGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
+
+    /// Under loom waiting before parking is one more look: a loop would only multiply the interleavings.
+    pub(crate) struct Spin;
+
+    impl Spin {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn until(&self, mut done: impl FnMut() -> bool) -> bool {
+            let _ = self;
+            done()
+        }
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            MutexGuard(self.0.lock().expect("loom ends the run at the first panic"))
+        }
+    }
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            &self.0
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.0
+        }
+    }
+}
+
+/// A number below `bound`, different from call to call: for choosing fairly, not for secrets.
+///
+/// The generator is Marsaglia's xorshift64 (2003), one a thread.
+#[cfg(not(loom))]
+pub(crate) fn random_below(bound: usize) -> usize {
+    use std::{
+        cell::Cell,
+        hash::{BuildHasher, RandomState},
+    };
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0_u8) | 1);
+    }
+    let mut x = STATE.get();
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    STATE.set(x);
+    // The high half is the better one; a bound of at most a few thousand makes the bias negligible.
+    usize::try_from(x >> 32).unwrap_or(0) % bound
+}
+
+/// Under loom a run must be the same each time.
+#[cfg(loom)]
+pub(crate) fn random_below(_bound: usize) -> usize {
+    0
+}

@@ -1,0 +1,75 @@
+//! The bytes that were read and do not make a whole frame yet.
+//!
+//! # Invariants
+//!
+//! - `start <= end <= buffer.len() <= limit`.
+//! - The buffer grows only when it is full of bytes that arrived.
+
+use super::limits::INPUT_BYTES_MIN;
+
+#[derive(Debug)]
+pub(super) struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    limit: usize,
+}
+
+impl Input {
+    /// A buffer of at most `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            limit,
+        }
+    }
+
+    /// Allows more, once the peer is known.
+    pub(super) fn raise_limit(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
+    }
+
+    /// Room for bytes to be read into. It is empty only if `limit` bytes wait to be consumed.
+    pub(super) fn space(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            } else {
+                let longer =
+                    (self.buffer.len() * 2).clamp(INPUT_BYTES_MIN, INPUT_BYTES_MIN.max(self.limit));
+                self.buffer.resize(longer.min(self.limit), 0);
+            }
+        }
+        debug_assert!(
+            self.buffer.len() <= self.limit,
+            "the buffer keeps to its limit"
+        );
+        &mut self.buffer[self.end..]
+    }
+
+    /// Says that `count` bytes were read into the space.
+    pub(super) fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.buffer.len());
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+
+    /// How many bytes the buffer occupies.
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+}

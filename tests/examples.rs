@@ -1,0 +1,97 @@
+//! The examples run, and what they print is true.
+
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Building included: on a fresh machine that is nearly all of it.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+/// Runs an example of this package; returns its standard output.
+fn run(example: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--example", example]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let mut child = command
+        .arg("--")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cargo runs");
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status;
+        }
+        if Instant::now() > deadline {
+            // On Unix `cargo run` becomes the example, so this ends it.
+            child.kill().expect("it is our child");
+            panic!("{example} did not end within {DEADLINE:?}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    let text = reader.join().expect("the reader ends").expect("UTF-8");
+    assert!(status.success(), "{example} ended with {status}:\n{text}");
+    text
+}
+
+#[test]
+fn units_go_to_idle_workers_and_an_abort_reaches_a_busy_one() {
+    let text = run("idle_workers", &[]);
+    let taken_by = |unit: usize| {
+        let prefix = format!("unit {unit:2} was taken by worker ");
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+        let worker = lines
+            .next()
+            .unwrap_or_else(|| panic!("unit {unit}:\n{text}"));
+        assert_eq!(lines.next(), None, "unit {unit} was taken once:\n{text}");
+        worker.to_owned()
+    };
+    let takers: Vec<String> = (0..24).map(taken_by).collect();
+    assert!(text.contains("finished in all: 23 of 24"), "{text}");
+    let most: usize = text
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("most units in hand at once: ")?
+                .parse()
+                .ok()
+        })
+        .expect("it is printed");
+    assert!(most <= 4, "a unit was in no worker's hand:\n{text}");
+
+    let keeper = &takers[3];
+    assert!(
+        text.contains(&format!("unit  3 was aborted by worker {keeper}")),
+        "{text}"
+    );
+    let after_endless = text
+        .lines()
+        .skip_while(|line| !line.starts_with("unit  3 was taken"))
+        .skip(1);
+    for line in after_endless {
+        assert!(
+            !line.ends_with(&format!("taken by worker {keeper}")),
+            "a unit went to the worker that was busy for ever:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn the_slowest_stage_is_named_by_the_waits_to_send() {
+    for stage in ["read", "resize", "write"] {
+        let text = run("pipeline", &[stage]);
+        assert!(text.contains(&format!("slowest: {stage}\n")), "{text}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The pages of the guide are true: their commands print what they show.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// A command of a page, and what the page says it prints.
+struct Shown {
+    command: String,
+    output: String,
+}
+
+/// The commands in the `console` blocks of a page: lines that begin with `$ `, each with its output below.
+fn shown_on(page: &str) -> Vec<Shown> {
+    let mut shown: Vec<Shown> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if inside {
+            if let Some(command) = line.strip_prefix("$ ") {
+                shown.push(Shown {
+                    command: command.to_owned(),
+                    output: String::new(),
+                });
+            } else {
+                let output = &mut shown.last_mut().unwrap().output;
+                output.push_str(line);
+                output.push('\n');
+            }
+        }
+    }
+    shown
+}
+
+/// Runs a command as a reader of the page would, with a limit of a minute.
+fn run(command: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_handover"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        env::var("PATH").unwrap()
+    );
+    let output = Command::new("timeout")
+        .args(["60", "bash", "-c", command])
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_command_of_the_guide_prints_what_the_page_shows() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide");
+    let mut commands = 0;
+    for entry in fs::read_dir(guide).unwrap() {
+        let path = entry.unwrap().path();
+        for Shown { command, output } in shown_on(&fs::read_to_string(&path).unwrap()) {
+            assert_eq!(run(&command), output, "{}: $ {command}", path.display());
+            commands += 1;
+        }
+    }
+    assert!(commands >= 4, "only {commands} commands were found");
+}
