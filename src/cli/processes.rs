@@ -28,7 +28,7 @@ pub fn signal_session(session: Pid, signal: Signal) -> usize {
 /// Kills everything else in the session that this process leads, if it leads one: nobody else put it there.
 pub fn kill_session_mates() {
     let this = rustix::process::getpid();
-    if rustix::process::getsid(None) == Ok(this) {
+    if own_session() == Some(this) {
         for member in session_members(this)
             .into_iter()
             .filter(|member| *member != this)
@@ -36,6 +36,15 @@ pub fn kill_session_mates() {
             let _ = rustix::process::kill_process(member, Signal::KILL);
         }
     }
+}
+
+/// The session that this process is in, unless its leader is out of sight: where a container or another
+/// process namespace began inside a session, the number of that session is 0 there, which is no process.
+///
+/// Reads `/proc`, as all of this does: `rustix::process::getsid` takes the number 0 for a fault of the kernel.
+fn own_session() -> Option<Pid> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    Pid::from_raw(session_of(&stat)?)
 }
 
 /// The processes of a session that have not ended.
@@ -113,8 +122,31 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_process_is_a_member_of_its_session() {
-        let session = rustix::process::getsid(None).unwrap();
-        assert!(session_members(session).contains(&rustix::process::getpid()));
+    fn a_process_is_a_member_of_the_session_that_it_leads() {
+        let mut sleeper = std::process::Command::new("setsid")
+            .args(["sleep", "60"])
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&sleeper);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !session_members(pid).contains(&pid) && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let members = session_members(pid);
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        assert_eq!(members, [pid]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_session_whose_leader_is_out_of_sight_is_none() {
+        // Both happen: the test runner's session may have begun outside of this process namespace.
+        let in_sight = session_of(&std::fs::read_to_string("/proc/self/stat").unwrap()) != Some(0);
+        assert_eq!(own_session().is_some(), in_sight);
+        assert_eq!(
+            session_of("12 (a) S 0 0 0 0 -1").and_then(Pid::from_raw),
+            None
+        );
     }
 }
