@@ -64,6 +64,7 @@ pub use self::{
     },
     future::{ClosedFuture, ReadyFuture, RecvFuture, RecvHeldFuture, SendFromFuture, SendFuture},
     held::Held,
+    select::Select,
 };
 use crate::sync::Arc;
 

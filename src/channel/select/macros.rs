@@ -34,7 +34,8 @@
 /// Among several guards that can meet, each has the same chance. With `biased;` in front, the first in the order
 /// in which they are written is taken.
 ///
-/// More than about thirty guards need `#![recursion_limit = "512"]` in the crate that writes them.
+/// For more guards, or a number that is known only at run time, there is
+/// [`Select`](crate::channel::Select).
 ///
 /// Exactly one guard meets; the others have no effect. The same channel may stand in several guards, and a send
 /// and a receive on the same channel do not meet each other.
@@ -69,62 +70,129 @@ macro_rules! select_async {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
-    // One arm after the other: first what stands before its `=>`.
-    (@arm $state:tt recv($receiver:expr) -> $result:pat, if $condition:expr => $($rest:tt)*) => {
-        $crate::__select!(@body $state
-            {$crate::channel::select::RecvGuard::new(&$receiver, $condition)} {$result} $($rest)*)
+    // One arm after the other, each in one step, so that 64 stay within the default recursion limit.
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm $state:tt recv($receiver:expr) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $state
-            {$crate::channel::select::RecvGuard::new(&$receiver, true)} {$result} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm $state:tt send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $($rest:tt)*) => {
-        $crate::__select!(@body $state
-            {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)} {$result} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm $state:tt send($sender:expr, $home:expr) -> $result:pat => $($rest:tt)*) => {
-        $crate::__select!(@body $state
-            {$crate::channel::select::SendGuard::new(&$sender, $home, true)} {$result} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] )
     };
-    (@arm $state:tt default => $($rest:tt)*) => {
-        $crate::__select!(@otherwise $state {now} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm $state:tt after($duration:expr) => $($rest:tt)*) => {
-        $crate::__select!(@otherwise $state {after $duration} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} {$($otherwise:tt)*}]) => {
-        $crate::__select!(@run $kind $choice {$($guards)*} {$($arms)*} {$($otherwise)*})
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-
-    // Then the expression after it.
-    (@body $state:tt $guard:tt $result:tt $body:block, $($rest:tt)*) => {
-        $crate::__select!(@add $state $guard $result {$body} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] )
     };
-    (@body $state:tt $guard:tt $result:tt $body:block $($rest:tt)*) => {
-        $crate::__select!(@add $state $guard $result {$body} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@body $state:tt $guard:tt $result:tt $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@add $state $guard $result {$body} $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@body $state:tt $guard:tt $result:tt $body:expr) => {
-        $crate::__select!(@add $state $guard $result {$body})
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@add [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        $guard:tt $result:tt $body:tt $($rest:tt)*) => {
-        $crate::__select!(@arm
-            [$kind $choice {$($guards)* $guard} {$($arms)* {$result $body}} $otherwise] $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        recv($receiver:expr) -> $result:pat => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] )
     };
-    (@otherwise [$kind:ident $choice:ident $guards:tt $arms:tt {}] $when:tt $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {$when {$body}}] $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@otherwise [$kind:ident $choice:ident $guards:tt $arms:tt {}] $when:tt $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {$when {$body}}] $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@otherwise [$kind:ident $choice:ident $guards:tt $arms:tt {}] $when:tt $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {$when {$body}}] $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
     };
-    (@otherwise [$kind:ident $choice:ident $guards:tt $arms:tt {}] $when:tt $body:expr) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {$when {$body}}])
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
+        send($sender:expr, $home:expr) -> $result:pat => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice
+            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
+            {$($arms)* {{$result} {$body}}} $otherwise] )
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] )
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:block, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:expr) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] )
+    };
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt $otherwise:tt]) => {
+        $crate::__select!(@run $kind $choice $guards $arms $otherwise)
     };
 
     // Then the alternation. The `match` keeps temporaries in the guards' expressions alive.
@@ -168,10 +236,32 @@ macro_rules! __select {
             $crate::channel::select::Choice::$choice,
         )
     };
+    // Four at a time, to spare steps.
+    (@list {$a:expr} {$b:expr} {$c:expr} {$d:expr} $($rest:tt)*) => {
+        ($a, ($b, ($c, ($d, $crate::__select!(@list $($rest)*)))))
+    };
     (@list) => { () };
     (@list {$guard:expr} $($rest:tt)*) => { ($guard, $crate::__select!(@list $($rest)*)) };
 
     // And the choice among the bodies.
+    (@match $outcome:ident {{{$a:pat} {$on_a:expr}} {{$b:pat} {$on_b:expr}} {{$c:pat} {$on_c:expr}}
+        {{$d:pat} {$on_d:expr}} $($rest:tt)*}) => {
+        match $outcome {
+            $crate::channel::select::Outcome::First($a) => $on_a,
+            $crate::channel::select::Outcome::Later(outcome) => match outcome {
+                $crate::channel::select::Outcome::First($b) => $on_b,
+                $crate::channel::select::Outcome::Later(outcome) => match outcome {
+                    $crate::channel::select::Outcome::First($c) => $on_c,
+                    $crate::channel::select::Outcome::Later(outcome) => match outcome {
+                        $crate::channel::select::Outcome::First($d) => $on_d,
+                        $crate::channel::select::Outcome::Later(outcome) => {
+                            $crate::__select!(@match outcome {$($rest)*})
+                        }
+                    }
+                }
+            }
+        }
+    };
     (@match $outcome:ident {}) => { match $outcome {} };
     (@match $outcome:ident {{{$result:pat} {$body:expr}} $($rest:tt)*}) => {
         match $outcome {

@@ -12,10 +12,12 @@
 //! - A waiter that leaves notified, without taking there, passes the wake-up on.
 
 mod alternation;
+mod dynamic;
 mod guard;
 mod list;
 mod macros;
 
+pub use self::dynamic::Select;
 #[doc(hidden)]
 pub use self::{
     alternation::Alternation,

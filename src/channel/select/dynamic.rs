@@ -1,0 +1,222 @@
+//! An alternation over a number of channels that is known only at run time.
+
+use std::{
+    cell::Cell,
+    fmt,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use super::{
+    super::{
+        Receiver, Sender, deadline_after,
+        error::{RecvError, SendError},
+    },
+    Alternation, Choice,
+    guard::{Guard, RecvGuard, SendGuard},
+    list::Guards,
+};
+
+/// An alternation over a number of channels that is known only at run time; otherwise as
+/// [`select!`](crate::select).
+///
+/// Each guard comes with a closure that makes of its outcome what the alternation returns. Exactly one guard
+/// meets and only its closure runs, after every other guard has been left and its message is home.
+///
+/// ```
+/// use handover::{channel, channel::Select};
+///
+/// let (senders, receivers): (Vec<_>, Vec<_>) = (0..3).map(|_| channel::<&str>()).unzip();
+/// let guest = std::thread::spawn(move || senders[2].send("soup"));
+/// let mut tables = Select::new();
+/// for (table, orders) in receivers.iter().enumerate() {
+///     tables = tables.recv(orders, move |order| (table, order));
+/// }
+/// assert_eq!(tables.block(), (2, Ok("soup")));
+/// # assert!(guest.join().is_ok());
+/// ```
+///
+/// Adding a guard allocates once.
+#[must_use = "an alternation does nothing until it is blocked on or awaited"]
+pub struct Select<'a, R> {
+    branches: Branches<'a, R>,
+    choice: Choice,
+}
+
+impl<'a, R> Select<'a, R> {
+    /// An alternation without guards, which is fair: among several guards that can meet, each has the same
+    /// chance.
+    pub fn new() -> Self {
+        Self {
+            branches: Branches(Vec::new()),
+            choice: Choice::Fair,
+        }
+    }
+
+    /// Prefers, among several guards that can meet, the one that was added first.
+    pub fn biased(mut self) -> Self {
+        self.choice = Choice::Biased;
+        self
+    }
+
+    /// Adds a guard that meets when a message was taken from `receiver`, `Ok(message)`, or when every sender is
+    /// gone, `Err(RecvError)`.
+    pub fn recv<T: Send>(
+        mut self,
+        receiver: &'a Receiver<T>,
+        then: impl FnOnce(Result<T, RecvError>) -> R + Send + 'a,
+    ) -> Self {
+        self.branches.0.push(Box::new(Branching {
+            guard: RecvGuard::new(receiver, true),
+            result: RecvGuard::result,
+            then: Cell::new(Some(then)),
+        }));
+        self
+    }
+
+    /// Adds a guard that offers the message that is in `home`, and meets when a receiver has taken it, `Ok(())`,
+    /// or when the send failed, `Err(SendError<()>)`.
+    ///
+    /// Whenever the message was not taken, because the send failed or because another guard met, it is in `home`
+    /// again when the alternation returns. With nothing in `home` the guard is switched off.
+    pub fn send<T: Send>(
+        mut self,
+        sender: &'a Sender<T>,
+        home: &'a mut Option<T>,
+        then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
+    ) -> Self {
+        self.branches.0.push(Box::new(Branching {
+            guard: SendGuard::new(sender, home, true),
+            result: SendGuard::result,
+            then: Cell::new(Some(then)),
+        }));
+        self
+    }
+
+    /// Blocks the thread until a guard has met. Without a guard that is switched on it blocks for ever.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it is waited for, whatever comes of it"
+    )]
+    pub fn block(self) -> R {
+        match self.block_until(None) {
+            Some(result) => result,
+            None => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// Blocks the thread for at most `timeout`. `None` says that no guard has met, and none will.
+    #[must_use = "what was met is in it"]
+    pub fn block_timeout(self, timeout: Duration) -> Option<R> {
+        self.block_until(deadline_after(timeout))
+    }
+
+    /// Blocks the thread until `deadline` at most. `None` says that no guard has met, and none will.
+    #[must_use = "what was met is in it"]
+    pub fn block_deadline(self, deadline: Instant) -> Option<R> {
+        self.block_until(Some(deadline))
+    }
+
+    /// Meets on a guard that can meet at this moment, if there is one. Does not block.
+    #[must_use = "what was met is in it"]
+    pub fn now(self) -> Option<R> {
+        let met = {
+            let alternation = pin!(Alternation::new(self.branches, self.choice));
+            alternation.now()
+        };
+        met.map(Met::into_result)
+    }
+
+    /// Waits without blocking the thread, on any executor, until a guard has met.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped while it waits, no message was taken, and every message that was offered is in
+    /// its `home` again, unless a receiver had taken or accepted it.
+    pub async fn wait(self) -> R {
+        let met = Alternation::new(self.branches, self.choice).await;
+        met.into_result()
+    }
+
+    fn block_until(self, deadline: Option<Instant>) -> Option<R> {
+        let met = {
+            let alternation = pin!(Alternation::new(self.branches, self.choice));
+            alternation.block(deadline)
+        };
+        met.map(Met::into_result)
+    }
+}
+
+impl<R> Default for Select<'_, R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Select<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select")
+            .field("guards", &self.branches.0.len())
+            .field("choice", &self.choice)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A guard that has met: what is left to do once the alternation, and so every other guard, is gone.
+pub struct Met<'a, R>(Box<dyn FnOnce() -> R + Send + 'a>);
+
+impl<R> Met<'_, R> {
+    fn into_result(self) -> R {
+        (self.0)()
+    }
+}
+
+/// A guard, and what follows when it meets.
+trait Branch<'a, R> {
+    fn guard(&self) -> &dyn Guard;
+    fn met(&self) -> Met<'a, R>;
+}
+
+struct Branching<G, O, F> {
+    guard: G,
+    result: fn(&G) -> O,
+    then: Cell<Option<F>>,
+}
+
+impl<'a, G, O, F, R> Branch<'a, R> for Branching<G, O, F>
+where
+    G: Guard,
+    O: Send + 'a,
+    F: FnOnce(O) -> R + Send + 'a,
+{
+    fn guard(&self) -> &dyn Guard {
+        &self.guard
+    }
+
+    fn met(&self) -> Met<'a, R> {
+        let outcome = (self.result)(&self.guard);
+        let Some(then) = self.then.take() else {
+            unreachable!("an alternation meets once")
+        };
+        Met(Box::new(move || then(outcome)))
+    }
+}
+
+struct Branches<'a, R>(Vec<Box<dyn Branch<'a, R> + Send + 'a>>);
+
+// SAFETY: the guards are on the heap, each in a box of its own, and none is exchanged.
+unsafe impl<'a, R> Guards for Branches<'a, R> {
+    type Output = Met<'a, R>;
+
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn guard(&self, index: usize) -> &dyn Guard {
+        self.0[index].guard()
+    }
+
+    fn output(&self, index: usize) -> Met<'a, R> {
+        self.0[index].met()
+    }
+}
