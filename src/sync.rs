@@ -18,7 +18,13 @@ pub(crate) use std::sync::{
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
 #[cfg(loom)]
-pub(crate) use loomed::{Mutex, MutexGuard, Spin};
+pub(crate) use loomed::{Mutex, MutexGuard, Spin, place};
+
+/// The place of a lock in the order in which whoever needs several takes them: its address.
+#[cfg(not(loom))]
+pub(crate) fn place<T>(mutex: &Mutex<T>) -> usize {
+    std::ptr::from_ref(mutex).addr()
+}
 
 #[cfg(not(loom))]
 mod spin;
@@ -75,9 +81,15 @@ pub(crate) mod thread {
 /// Loom's mutex in the shape of `parking_lot`'s.
 #[cfg(loom)]
 mod loomed {
-    use std::ops::{Deref, DerefMut};
+    use std::{
+        ops::{Deref, DerefMut},
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct Mutex<T> {
+        mutex: loom::sync::Mutex<T>,
+        place: usize,
+    }
     pub(crate) struct MutexGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
 
     /// Under loom waiting before parking is one more look: a loop would only multiply the interleavings.
@@ -94,13 +106,28 @@ mod loomed {
         }
     }
 
+    /// The place of a lock in the order in which whoever needs several takes them: that of their creation, for
+    /// an address differs from one run of a model to the next, and loom wants them alike.
+    pub(crate) fn place<T>(mutex: &Mutex<T>) -> usize {
+        mutex.place
+    }
+
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            // Not one of loom's atomics: it is no part of the model.
+            static CREATED: AtomicUsize = AtomicUsize::new(0);
+            Self {
+                mutex: loom::sync::Mutex::new(value),
+                place: CREATED.fetch_add(1, Ordering::Relaxed),
+            }
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(self.0.lock().expect("loom ends the run at the first panic"))
+            MutexGuard(
+                self.mutex
+                    .lock()
+                    .expect("loom ends the run at the first panic"),
+            )
         }
     }
 

@@ -23,7 +23,7 @@ use super::{
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, Mutex, Ordering, Spin, thread};
+use crate::sync::{AtomicUsize, Mutex, Ordering, Spin, place, thread};
 
 pub(super) struct Core<T> {
     state: Mutex<State<T>>,
@@ -51,6 +51,11 @@ impl<T> Core<T> {
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, T> {
         Locked::new(self.state.lock(), &self.senders_waiting)
+    }
+
+    /// The channel's place in the order in which alternations lock; no other channel has the same.
+    pub(super) fn place(&self) -> usize {
+        place(&self.state)
     }
 
     /// Whether a sender probably waits.

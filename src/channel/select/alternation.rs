@@ -45,7 +45,7 @@ pin_project! {
         guards: G,
         choice: Choice,
         progress: Cell<Progress>,
-        // The guards that are switched on, in the order of their channels' addresses.
+        // The guards that are switched on, in the order in which their channels are locked.
         order: SmallVec<[usize; 8]>,
         #[pin]
         _pinned: PhantomPinned,
@@ -60,11 +60,11 @@ pin_project! {
 
 impl<G: Guards> Alternation<G> {
     pub fn new(guards: G, choice: Choice) -> Self {
-        let channel = |index: &usize| guards.guard(*index).channel();
+        let place = |index: &usize| guards.guard(*index).place();
         let mut order: SmallVec<[usize; 8]> = (0..guards.count())
-            .filter(|index| channel(index).is_some())
+            .filter(|index| place(index).is_some())
             .collect();
-        order.sort_by_key(channel);
+        order.sort_by_key(place);
         Self {
             party: Party::new(),
             guards,
@@ -209,7 +209,7 @@ impl<G: Guards> Alternation<G> {
         unsafe { self.party.rest() }
     }
 
-    /// Locks all distinct channels in the order of their addresses while `then` runs.
+    /// Locks all distinct channels, in the order of their places, while `then` runs.
     fn with_all_locked(&self, then: impl FnOnce()) {
         let mut then = Some(then);
         self.lock_from(0, &mut || {
@@ -228,7 +228,7 @@ impl<G: Guards> Alternation<G> {
             let rest = self.order.get(at + 1..).unwrap_or_default();
             let same = rest
                 .iter()
-                .take_while(|index| self.guards.guard(**index).channel() == first.channel());
+                .take_while(|index| self.guards.guard(**index).place() == first.place());
             let mut next = at + 1;
             for &index in same.clone() {
                 self.guards.guard(index).share_lock(first.locked());

@@ -43,12 +43,12 @@ impl Wakes {
 ///
 /// # Safety
 ///
-/// `channel` is the address of the channel that `lock` locks. The methods below `share_lock` are called only
+/// `place` is that of the channel which `lock` locks, and of no other. The methods below `share_lock` are called only
 /// while that channel is locked for this guard, by `lock` or `share_lock`.
 #[doc(hidden)]
 pub unsafe trait Guard {
-    /// `None` if the guard is switched off.
-    fn channel(&self) -> Option<*const ()>;
+    /// The channel's place in the order of locking; `None` if the guard is switched off.
+    fn place(&self) -> Option<usize>;
     /// Locks the channel while `then` runs.
     fn lock(&self, then: &mut dyn FnMut());
     /// The lock that another guard has on the same channel.
@@ -147,10 +147,10 @@ const fn receiving_role(kind: Kind) -> Role {
     }
 }
 
-// SAFETY: the address is that of the core that `lock` locks.
+// SAFETY: the place is that of the core that `lock` locks.
 unsafe impl<T> Guard for RecvGuard<'_, T> {
-    fn channel(&self) -> Option<*const ()> {
-        self.core.map(|core| ptr::from_ref(core).cast())
+    fn place(&self) -> Option<usize> {
+        self.core.map(Core::place)
     }
 
     fn lock(&self, then: &mut dyn FnMut()) {
@@ -273,10 +273,10 @@ impl<T> Drop for SendGuard<'_, T> {
     }
 }
 
-// SAFETY: the address is that of the core that `lock` locks.
+// SAFETY: the place is that of the core that `lock` locks.
 unsafe impl<T> Guard for SendGuard<'_, T> {
-    fn channel(&self) -> Option<*const ()> {
-        self.core.map(|core| ptr::from_ref(core).cast())
+    fn place(&self) -> Option<usize> {
+        self.core.map(Core::place)
     }
 
     fn lock(&self, then: &mut dyn FnMut()) {
