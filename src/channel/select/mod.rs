@@ -1,9 +1,9 @@
 //! Alternation: waiting on several channels at once, and meeting on exactly one of them.
 //!
-//! An alternation locks all its distinct channels in the order of their addresses, checks whether a peer has
-//! claimed it meanwhile, looks at each guard, and either commits to one or waits on all; then it unlocks. Whoever
-//! claims it holds the lock of one of its channels, so the two exclude each other; two that claim it on different
-//! channels are decided by one compare-and-swap on its party.
+//! An alternation locks all its distinct channels, each in its place in one order (that of their addresses,
+//! outside loom), checks whether a peer has claimed it meanwhile, looks at each guard, and either commits to one
+//! or waits on all; then it unlocks. Whoever claims it holds the lock of one of its channels, so the two exclude
+//! each other; two that claim it on different channels are decided by one compare-and-swap on its party.
 //!
 //! # Invariants
 //!
