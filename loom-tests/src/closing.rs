@@ -16,14 +16,14 @@ peers! {
         let (tx, rx) = channel::<Message>();
         let receiving = thread::spawn(move || receiver.recv(&rx));
         drop(tx);
-        assert_eq!(receiving.join().unwrap(), Err(RecvError));
+        assert_eq!(receiving.join().unwrap(), Err(RecvError::Disconnected));
     }
 
     fn an_acceptor_hears_that_the_last_sender_has_gone(receiver) {
         let (tx, rx) = channel::<Message>();
         let receiving = thread::spawn(move || receiver.recv_held(&rx).map(|_| ()));
         drop(tx);
-        assert_eq!(receiving.join().unwrap(), Err(RecvError));
+        assert_eq!(receiving.join().unwrap(), Err(RecvError::Disconnected));
     }
 
     /// Two clones go at the same time: one of them is the last.
@@ -33,7 +33,7 @@ peers! {
         let dropping = thread::spawn(move || drop(other));
         let receiving = thread::spawn(move || receiver.recv(&rx));
         drop(tx);
-        assert_eq!(receiving.join().unwrap(), Err(RecvError));
+        assert_eq!(receiving.join().unwrap(), Err(RecvError::Disconnected));
         dropping.join().unwrap();
     }
 }
@@ -67,7 +67,7 @@ pairings! { explore:
         let (tx, rx) = channel::<Message>();
         let sending = thread::spawn(move || sender.send(&tx, Box::new(7)));
         assert_eq!(receiver.recv(&rx), Ok(Box::new(7)));
-        assert_eq!(receiver.recv(&rx), Err(RecvError));
+        assert_eq!(receiver.recv(&rx), Err(RecvError::Disconnected));
         assert_eq!(sending.join().unwrap(), Ok(()));
     }
 
@@ -87,8 +87,8 @@ pairings! { explore:
         let first = thread::spawn(move || one.recv(&rx));
         let second = thread::spawn(move || other.recv(&second));
         drop(tx);
-        assert_eq!(first.join().unwrap(), Err(RecvError));
-        assert_eq!(second.join().unwrap(), Err(RecvError));
+        assert_eq!(first.join().unwrap(), Err(RecvError::Disconnected));
+        assert_eq!(second.join().unwrap(), Err(RecvError::Disconnected));
     }
 
     /// The receiver takes one and goes; the other sender has its message back.

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use handover::channel::{Disconnected, channel};
+use handover::channel::{ReadyError, channel};
 
 use crate::peers::{Message, Peer, block_on, explore, peers, poll_once, thread};
 
@@ -72,7 +72,7 @@ fn a_watcher_hears_that_the_last_receiver_has_gone() {
         let (tx, rx) = channel::<Message>();
         let watching = thread::spawn(move || block_on(tx.ready_async()));
         drop(rx);
-        assert_eq!(watching.join().unwrap(), Err(Disconnected));
+        assert_eq!(watching.join().unwrap(), Err(ReadyError::Disconnected));
     });
 }
 

@@ -12,11 +12,13 @@
 )]
 
 mod closing;
+mod credit;
 mod crowd;
 mod demand;
 mod giving_up;
 mod holding;
 mod meeting;
 mod peers;
+mod poison;
 mod select;
 mod trying;

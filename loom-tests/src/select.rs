@@ -128,6 +128,23 @@ peers! {
         assert_eq!(sent, (received == Some(1), received == Some(2)));
     }
 
+    /// A task that sends sees a blocked alternation that somebody else has claimed and that has not left yet.
+    fn a_task_that_sends_to_an_alternation_that_is_claimed_elsewhere_waits(receiver) {
+        let (a, from_a) = channel();
+        let (b, from_b) = channel();
+        let first = thread::spawn(move || a.try_send(1).is_ok());
+        let second = thread::spawn(move || {
+            let mut send = std::pin::pin!(b.send_async(2));
+            match crate::peers::poll_once(send.as_mut()) {
+                std::task::Poll::Ready(sent) => sent.is_ok(),
+                std::task::Poll::Pending => send.withdraw().is_none(),
+            }
+        });
+        let received = receive_first(receiver, &from_a, &from_b);
+        let sent = (first.join().unwrap(), second.join().unwrap());
+        assert_eq!(sent, (received == Some(1), received == Some(2)));
+    }
+
     fn an_alternation_hears_that_a_channel_closes(receiver) {
         let (a, from_a) = channel();
         let (b, from_b) = channel();

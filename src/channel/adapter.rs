@@ -11,7 +11,7 @@ use futures_sink::Sink;
 
 use super::{Receiver, Sender, error::SendError, receiving::outright, waiter::Waiter};
 
-/// Takes messages until every sender is gone; each `next` blocks. See [`Receiver::iter`].
+/// Takes messages until every sender is gone or the channel is poisoned; each `next` blocks. See [`Receiver::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     pub(super) receiver: &'a Receiver<T>,
@@ -39,7 +39,7 @@ impl<T> Iterator for TryIter<'_, T> {
     }
 }
 
-/// Takes messages until every sender is gone; each `next` blocks. See [`Receiver::into_iter`].
+/// Takes messages until every sender is gone or the channel is poisoned; each `next` blocks. See [`Receiver::into_iter`].
 #[derive(Debug)]
 pub struct IntoIter<T> {
     pub(super) receiver: Receiver<T>,

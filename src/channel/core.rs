@@ -6,9 +6,10 @@
 //!
 //! # Invariants
 //!
-//! - Nobody waits who could meet: while a sender waits, no taker does.
-//! - No wake-up is lost: while a sender waits, either no poller is left unwoken, or as many were woken and have
-//!   not looked yet as there are senders. Whoever is woken and leaves without taking passes the wake-up on.
+//! - Nobody waits who could meet: while a sender waits or a slot is full, no taker does.
+//! - No wake-up is lost: while a sender waits or a slot is full, either no poller is left unwoken, or as many
+//!   were woken and have not looked yet as there are messages. Whoever is woken and leaves without taking passes
+//!   the wake-up on.
 //! - No foreign code runs under the lock: wakers are cloned, woken and dropped outside, and messages are
 //!   moved but never dropped inside.
 
@@ -19,6 +20,7 @@ use std::{
 };
 
 use super::{
+    error::{Reason, RecvError},
     party::ToWake,
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
@@ -27,7 +29,7 @@ use crate::sync::{AtomicUsize, Mutex, Ordering, Spin, place, thread};
 
 pub(super) struct Core<T> {
     state: Mutex<State<T>>,
-    /// How many senders wait, readable without the lock: a hint that saves a poll a needless waker clone, so
+    /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone, so
     /// `Relaxed` is enough.
     senders_waiting: AtomicUsize,
     pub(super) spin: Spin,
@@ -116,7 +118,7 @@ impl<T> Core<T> {
     pub(super) fn close_to_receivers(&self) {
         self.wake_each(|locked| {
             locked
-                .disconnect_taker()
+                .dismiss_taker()
                 .or_else(|| locked.notify_poller(None))
                 .or_else(|| locked.notify_leaver())
         });
@@ -127,10 +129,55 @@ impl<T> Core<T> {
     pub(super) fn close_to_senders(&self) {
         self.wake_each(|locked| {
             locked
-                .disconnect_sender()
+                .dismiss_sender()
                 .or_else(|| locked.notify_watcher())
                 .or_else(|| locked.notify_leaver())
         });
+    }
+
+    /// Closes the channel to both sides, unless that was done before; returns whether it was not.
+    pub(super) fn poison(&self, reason: Reason) -> bool {
+        // One that is not needed is dropped after the lock.
+        let poisoned = self.lock().poison(reason);
+        if poisoned.is_err() {
+            return false;
+        }
+        self.wake_each(|locked| {
+            locked
+                .dismiss_sender()
+                .or_else(|| locked.dismiss_taker())
+                .or_else(|| locked.notify_poller(None))
+                .or_else(|| locked.notify_watcher())
+                .or_else(|| locked.notify_leaver())
+        });
+        true
+    }
+
+    /// Why the channel was poisoned, if it was.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        self.lock().state.poison().cloned()
+    }
+
+    /// What a final stage without a message means for a receive.
+    #[cold]
+    pub(super) fn why_no_message(&self, stage: Stage) -> RecvError {
+        match stage {
+            Stage::Poisoned => self
+                .reason()
+                .map_or(RecvError::Disconnected, RecvError::Poisoned),
+            _ => RecvError::Disconnected,
+        }
+    }
+
+    /// Allows `n` sends ahead of the take, and completes those that wait for it.
+    pub(super) fn grant(&self, n: usize) {
+        self.lock().grant(n);
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method's path names one lifetime, the closure any"
+        )]
+        self.wake_each(|locked| locked.complete_within_credit());
+        self.wake_watchers();
     }
 
     /// Wakes whomever `next` picks, one after the other, until it picks nobody.

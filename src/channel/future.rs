@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     core::Core,
-    error::{Disconnected, RecvError, SendError},
+    error::{ReadyError, RecvError, SendError},
     held::Held,
     receiving::outright,
     state::State,
@@ -212,7 +212,7 @@ impl<'a, T> ReadyFuture<'a, T> {
 }
 
 impl<T> Future for ReadyFuture<'_, T> {
-    type Output = Result<(), Disconnected>;
+    type Output = Result<(), ReadyError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();

@@ -55,10 +55,14 @@ impl<T> HoldLink<T> {
 ///
 /// If the sender has gone meanwhile (its future was dropped), nobody waits for the answer, and the message
 /// stays with whoever holds it.
+///
+/// A message that was sent within credit ([`Receiver::grant`](super::Receiver::grant)) has no sender that waits,
+/// and its send has completed. Handing it back gives it back to the channel, where the next receiver gets it.
 #[must_use = "dropping it hands the message back to its sender"]
 pub struct Held<T> {
     core: Arc<Core<T>>,
-    link: NonNull<HoldLink<T>>,
+    /// `None` if the message was sent within credit, so that no sender waits.
+    link: Option<NonNull<HoldLink<T>>>,
     /// `None` only once it was answered.
     message: Option<T>,
 }
@@ -112,7 +116,10 @@ impl<T> Held<T> {
     }
 
     fn answer(&mut self, outcome: Stage, message: Option<T>) -> Result<(), T> {
-        let settled = self.core.lock().settle(self.link, outcome, message);
+        let Some(link) = self.link else {
+            return self.answer_for_credit(outcome, message);
+        };
+        let settled = self.core.lock().settle(link, outcome, message);
         match settled {
             Ok(wake) => {
                 wake_up(wake);
@@ -120,6 +127,22 @@ impl<T> Held<T> {
             }
             Err(Some(message)) => Err(message),
             Err(None) => Ok(()),
+        }
+    }
+
+    fn answer_for_credit(&mut self, outcome: Stage, message: Option<T>) -> Result<(), T> {
+        let mut locked = self.core.lock();
+        match message {
+            Some(message) if outcome == Stage::Returned => {
+                let wake = locked.put_back(message);
+                drop(locked);
+                wake_up(wake);
+                Ok(())
+            }
+            kept => {
+                locked.keep_from_credit();
+                kept.map_or(Ok(()), Err)
+            }
         }
     }
 }
@@ -130,9 +153,11 @@ impl<T> Drop for Held<T> {
             // If the sender has gone there is nobody to give it to, and it is dropped here.
             drop(self.answer(Stage::Returned, Some(message)));
         }
-        // SAFETY: allocated by `HoldLink::allocate` for this token alone; the tie is cut, so the sender does
-        // not know it any more.
-        drop(unsafe { Box::from_raw(self.link.as_ptr()) });
+        if let Some(link) = self.link {
+            // SAFETY: allocated by `HoldLink::allocate` for this token alone; the tie is cut, so the sender does
+            // not know it any more.
+            drop(unsafe { Box::from_raw(link.as_ptr()) });
+        }
     }
 }
 

@@ -27,6 +27,13 @@
 //! A receive future that was polled, and is then neither polled again nor dropped, counts as a waiting
 //! receiver. The one sender that it was woken for waits with it until another receiver looks.
 //!
+//! # Credit
+//!
+//! A receiver may grant credit ([`Receiver::grant`]), and only then a send may complete ahead of the take: its
+//! `Ok` says *taken, or within credit*. The default is none. Messages within credit are in slots of the channel,
+//! which the grant has allocated; when the receivers go they are not lost, but come back to whoever drains the
+//! channel ([`Receiver::into_remaining`], [`Sender::take_remaining`]).
+//!
 //! # Failing
 //!
 //! Every failed send gives its message back: see [`SendError`], [`TrySendError`] and [`SendTimeoutError`]. A
@@ -36,11 +43,14 @@
 mod adapter;
 mod claim;
 mod core;
+mod credit;
 mod error;
 mod future;
+mod granting;
 mod held;
 mod list;
 mod party;
+mod poisoning;
 mod receiving;
 #[doc(hidden)]
 pub mod select;
@@ -58,11 +68,13 @@ use std::{
 use self::core::Core;
 pub use self::{
     adapter::{IntoIter, Iter, RecvStream, SendSink, TryIter},
+    credit::{CREDIT_MAX, Outstanding},
     error::{
-        Disconnected, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
+        ReadyError, Reason, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
         TrySendError,
     },
     future::{ClosedFuture, ReadyFuture, RecvFuture, RecvHeldFuture, SendFromFuture, SendFuture},
+    granting::Remaining,
     held::Held,
     select::Select,
 };
@@ -71,7 +83,8 @@ use crate::sync::Arc;
 /// Makes a channel without a buffer: whatever is sent goes from hand to hand.
 ///
 /// Both ends can be cloned, for any number of senders and receivers; each message is taken by one receiver.
-/// Making a channel allocates once; sending and receiving allocate nothing.
+/// Making a channel allocates once; sending and receiving allocate nothing. There is no slack but what the
+/// receiver grants ([`Receiver::grant`]).
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let core = Arc::new(Core::new());
@@ -100,23 +113,25 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the message, when every receiver is gone, or when the one that accepted it handed
-    /// it back.
+    /// [`SendError`], with the message, when every receiver is gone, when the channel is poisoned, or when the
+    /// receiver that accepted the message handed it back.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.core
             .send_blocking(message, None)
             .map_err(|error| match error {
                 SendTimeoutError::Disconnected(message) => SendError::Disconnected(message),
+                SendTimeoutError::Poisoned(message, reason) => SendError::Poisoned(message, reason),
                 SendTimeoutError::Returned(message) => SendError::Returned(message),
                 SendTimeoutError::InDoubt(message) => SendError::InDoubt(message),
                 SendTimeoutError::Timeout(_) => unreachable!("there is no deadline"),
             })
     }
 
-    /// Hands `message` over if a blocked thread is waiting for it at this moment. Does not block.
+    /// Hands `message` over if a blocked thread is waiting for it at this moment, or there is credit. Does not
+    /// block.
     ///
-    /// Never succeeds against a waiting *future* or an [`accept`](Receiver::accept), which must be woken before
-    /// they take, and does not wake them.
+    /// Without credit it never succeeds against a waiting *future* or an [`accept`](Receiver::accept), which must
+    /// be woken before they take, and does not wake them.
     ///
     /// # Errors
     ///
@@ -200,14 +215,14 @@ impl<T> Sender<T> {
         SendFromFuture::new(&self.core, home)
     }
 
-    /// Waits, without sending anything, until a receiver waits that no sender has met.
+    /// Waits, without sending anything, until a receiver waits that no sender has met, or there is credit.
     ///
     /// This is how demand is seen before there is anything to send. It promises nothing about the next send:
     /// another sender may be first, and the receiver may give up.
     ///
     /// # Errors
     ///
-    /// [`Disconnected`] when every receiver is gone.
+    /// [`ReadyError`] when every receiver is gone or the channel is poisoned.
     ///
     /// # Cancel safety
     ///
@@ -216,16 +231,16 @@ impl<T> Sender<T> {
         ReadyFuture::new(&self.core)
     }
 
-    /// Waits until every receiver is gone.
+    /// Waits until every receiver is gone or the channel is poisoned.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on anything.
     pub fn closed_async(&self) -> ClosedFuture<'_, T> {
-        ClosedFuture::new(&self.core, |state| state.receiver_count == 0)
+        ClosedFuture::new(&self.core, |state| state.closed_to_senders().is_some())
     }
 
-    /// Whether a receiver waits, at this moment, that no sender has met.
+    /// Whether a receiver waits, at this moment, that no sender has met, or there is credit.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.core.lock().a_receiver_waits()
@@ -280,7 +295,8 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The end of a channel that takes messages. Made by [`channel`]; clone it for more receivers.
 ///
-/// When the last receiver is dropped, waiting and later sends fail, and give their messages back.
+/// When the last receiver is dropped, waiting and later sends fail, and give their messages back. What was sent
+/// within credit and not taken then is not lost: see [`grant`](Self::grant).
 pub struct Receiver<T> {
     core: Arc<Core<T>>,
 }
@@ -290,10 +306,11 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.core.recv_blocking(None).map_err(|error| match error {
-            RecvTimeoutError::Disconnected => RecvError,
+            RecvTimeoutError::Disconnected => RecvError::Disconnected,
+            RecvTimeoutError::Poisoned(reason) => RecvError::Poisoned(reason),
             RecvTimeoutError::Timeout => unreachable!("there is no deadline"),
         })
     }
@@ -302,7 +319,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError`] when nobody is waiting, or every sender is gone.
+    /// [`TryRecvError`] when nobody is waiting, every sender is gone, or the channel is poisoned.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.core.try_recv()
     }
@@ -329,7 +346,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     ///
     /// # Cancel safety
     ///
@@ -348,7 +365,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     pub fn recv_held(&self) -> Result<Held<T>, RecvError> {
         self.core
             .hold_blocking(|hold| Held::new(Arc::clone(&self.core), hold))
@@ -358,7 +375,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     ///
     /// # Cancel safety
     ///
@@ -384,7 +401,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     ///
     /// # Panics
     ///
@@ -401,7 +418,7 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`] when every sender is gone.
+    /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
     ///
     /// # Cancel safety
     ///
@@ -417,7 +434,7 @@ impl<T> Receiver<T> {
         Ok(result)
     }
 
-    /// Waits, without taking anything, until every sender is gone.
+    /// Waits, without taking anything, until every sender is gone or the channel is poisoned.
     ///
     /// It does not count as a waiting receiver.
     ///
@@ -425,7 +442,7 @@ impl<T> Receiver<T> {
     ///
     /// Dropping the future has no effect on anything.
     pub fn closed_async(&self) -> ClosedFuture<'_, T> {
-        ClosedFuture::new(&self.core, |state| state.sender_count == 0)
+        ClosedFuture::new(&self.core, |state| state.closed_to_receivers().is_some())
     }
 
     /// Whether every sender is gone.
@@ -452,7 +469,8 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// This receiver as a [`Stream`](futures_core::Stream), which ends when every sender is gone.
+    /// This receiver as a [`Stream`](futures_core::Stream), which ends when every sender is gone or the channel is
+    /// poisoned.
     #[must_use]
     pub fn into_stream(self) -> RecvStream<T> {
         RecvStream::new(self)
@@ -473,6 +491,9 @@ impl<T> Drop for Receiver<T> {
         let left = {
             let mut locked = self.core.lock();
             locked.state.receiver_count -= 1;
+            if locked.state.receiver_count == 0 {
+                locked.close_credit();
+            }
             locked.state.receiver_count
         };
         if left == 0 {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     core::{Core, WithdrawOnUnwind, wake_up},
-    error::{Disconnected, RecvError, RecvTimeoutError, TryRecvError},
+    error::{ReadyError, RecvError, RecvTimeoutError, TryRecvError},
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
@@ -27,10 +27,13 @@ impl<T> Core<T> {
             wake_up(wake);
             return Ok(message);
         }
-        if locked.state.sender_count == 0 {
-            return Err(TryRecvError::Disconnected);
+        match locked.state.closed_to_receivers() {
+            Some(closed) => {
+                drop(locked);
+                Err(self.why_no_message(closed).into())
+            }
+            None => Err(TryRecvError::Empty),
         }
-        Err(TryRecvError::Empty)
     }
 
     /// Blocks the thread until it has a message.
@@ -41,8 +44,9 @@ impl<T> Core<T> {
             wake_up(wake);
             return Ok(message);
         }
-        if locked.state.sender_count == 0 {
-            return Err(RecvTimeoutError::Disconnected);
+        if let Some(closed) = locked.state.closed_to_receivers() {
+            drop(locked);
+            return Err(self.why_no_message(closed).into());
         }
         let waiter = pin!(Waiter::new(None));
         let waiter = waiter.as_ref();
@@ -63,7 +67,7 @@ impl<T> Core<T> {
                 }
             }
             Stage::Idle => Err(RecvTimeoutError::Timeout),
-            _ => Err(RecvTimeoutError::Disconnected),
+            closed => Err(self.why_no_message(closed).into()),
         }
     }
 
@@ -87,11 +91,11 @@ impl<T> Core<T> {
                 drop(own);
                 return Ok(hold);
             }
-            if locked.state.sender_count == 0 {
+            if let Some(closed) = locked.state.closed_to_receivers() {
                 let wake = locked.leave(Role::Poller, waiter);
                 drop(locked);
                 drop(wake);
-                return Err(RecvError);
+                return Err(self.why_no_message(closed));
             }
             let old = locked.wait(Role::Poller, waiter, Wake::Thread(thread::current()));
             let watched = locked.has_watchers();
@@ -127,17 +131,21 @@ impl<T> Core<T> {
         loop {
             let mut locked = self.lock();
             let taken = take(&mut locked);
-            if taken.is_some() || locked.state.sender_count == 0 {
+            if let Some((taken, wake)) = taken {
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
                 waiter.set_stage(Stage::Spent);
-                let Some((taken, wake)) = taken else {
-                    return Poll::Ready(Err(RecvError));
-                };
                 wake_up(wake);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
                 return Poll::Ready(Ok(taken));
+            }
+            if let Some(closed) = locked.state.closed_to_receivers() {
+                let own = locked.leave(Role::Poller, waiter);
+                drop(locked);
+                waiter.set_stage(Stage::Spent);
+                drop(own);
+                return Poll::Ready(Err(self.why_no_message(closed)));
             }
             if waiter.stage() == Stage::Waiting && locked.is_woken_by(waiter, context.waker()) {
                 return Poll::Pending;
@@ -176,18 +184,19 @@ impl<T> Core<T> {
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
-    ) -> Poll<Result<(), Disconnected>> {
+    ) -> Poll<Result<(), ReadyError>> {
         let wake = Wake::Task(context.waker().clone());
         let mut locked = self.lock();
-        let disconnected = locked.state.receiver_count == 0;
-        if disconnected || locked.a_receiver_waits() {
+        let closed = locked.state.closed_to_senders();
+        if closed.is_some() || locked.a_receiver_waits() {
+            let poison = locked.state.poison().cloned();
             let own = locked.leave(Role::Watcher, waiter);
             drop(locked);
             drop(own);
-            return Poll::Ready(if disconnected {
-                Err(Disconnected)
-            } else {
-                Ok(())
+            return Poll::Ready(match (closed, poison) {
+                (None, _) => Ok(()),
+                (Some(_), None) => Err(ReadyError::Disconnected),
+                (Some(_), Some(reason)) => Err(ReadyError::Poisoned(reason)),
             });
         }
         let old = locked.wait(Role::Watcher, waiter, wake);

@@ -28,23 +28,44 @@ fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
     }
 }
 
-/// What a final stage means for the send; takes the message back where there is one.
-pub(super) fn outcome<T>(waiter: Pin<&Waiter<T>>, stage: Stage) -> Result<(), SendError<T>> {
-    debug_assert!(stage.is_final(), "the peer is done with the waiter");
-    waiter.set_stage(Stage::Spent);
-    match stage {
-        Stage::Met => Ok(()),
-        Stage::Returned => Err(SendError::Returned(own_message(waiter))),
-        Stage::InDoubt => Err(SendError::InDoubt(own_message(waiter))),
-        _ => Err(SendError::Disconnected(own_message(waiter))),
-    }
-}
-
 impl<T> Core<T> {
+    /// What a final stage means for the send; takes the message back where there is one.
+    #[inline]
+    pub(super) fn send_outcome(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        stage: Stage,
+    ) -> Result<(), SendError<T>> {
+        debug_assert!(stage.is_final(), "the peer is done with the waiter");
+        waiter.set_stage(Stage::Spent);
+        match stage {
+            Stage::Met => Ok(()),
+            stage => Err(self.why_not_sent(stage, own_message(waiter))),
+        }
+    }
+
+    /// The error of a send that ended in `stage`.
+    #[cold]
+    fn why_not_sent(&self, stage: Stage, message: T) -> SendError<T> {
+        match stage {
+            Stage::Returned => SendError::Returned(message),
+            Stage::InDoubt => SendError::InDoubt(message),
+            Stage::Poisoned => match self.reason() {
+                Some(reason) => SendError::Poisoned(message, reason),
+                None => SendError::Disconnected(message),
+            },
+            _ => SendError::Disconnected(message),
+        }
+    }
+
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         let mut locked = self.lock();
-        if locked.state.receiver_count == 0 {
-            return Err(TrySendError::Disconnected(message));
+        if let Some(closed) = locked.state.closed_to_senders() {
+            drop(locked);
+            return Err(match self.why_not_sent(closed, message) {
+                SendError::Poisoned(message, reason) => TrySendError::Poisoned(message, reason),
+                error => TrySendError::Disconnected(error.into_inner()),
+            });
         }
         let given = locked.give(message, None);
         drop(locked);
@@ -65,8 +86,9 @@ impl<T> Core<T> {
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
         let mut locked = self.lock();
-        if locked.state.receiver_count == 0 {
-            return Err(SendTimeoutError::Disconnected(message));
+        if let Some(closed) = locked.state.closed_to_senders() {
+            drop(locked);
+            return Err(self.why_not_sent(closed, message).into());
         }
         let message = match locked.give(message, None) {
             Ok(wake) => {
@@ -85,7 +107,7 @@ impl<T> Core<T> {
         wake_up(wake);
         match self.block(Role::Sender, waiter, deadline) {
             Stage::Idle => Err(SendTimeoutError::Timeout(own_message(waiter))),
-            stage => outcome(waiter, stage).map_err(Into::into),
+            stage => self.send_outcome(waiter, stage).map_err(Into::into),
         }
     }
 
@@ -97,7 +119,7 @@ impl<T> Core<T> {
         match waiter.stage() {
             Stage::Idle => self.begin_send(waiter, context),
             Stage::Spent => panic!("a send future was polled again after it had completed"),
-            stage if stage.is_final() => Poll::Ready(outcome(waiter, stage)),
+            stage if stage.is_final() => Poll::Ready(self.send_outcome(waiter, stage)),
             _ => self.continue_send(waiter, context),
         }
     }
@@ -111,19 +133,22 @@ impl<T> Core<T> {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::Task(context.waker().clone());
         let mut locked = self.lock();
-        if locked.state.receiver_count == 0 {
+        if let Some(closed) = locked.state.closed_to_senders() {
             drop(locked);
-            return Poll::Ready(outcome(waiter, Stage::Disconnected));
+            return Poll::Ready(self.send_outcome(waiter, closed));
         }
-        if locked.a_taker_waits() {
-            let given = locked.give(own_message(waiter), None);
-            drop(locked);
-            waiter.set_stage(Stage::Spent);
-            match given {
-                Ok(wake) => wake_up(wake),
-                Err(_) => unreachable!("the taker that waits cannot leave without the lock"),
+        if locked.can_probably_give() {
+            match locked.give(own_message(waiter), None) {
+                Ok(taker) => {
+                    drop(locked);
+                    waiter.set_stage(Stage::Spent);
+                    wake_up(taker);
+                    return Poll::Ready(Ok(()));
+                }
+                // Every taker was an alternation that has committed elsewhere.
+                // SAFETY: the waiter is idle, so no peer may look at it.
+                Err(message) => unsafe { waiter.put_message(message) },
             }
-            return Poll::Ready(Ok(()));
         }
         locked.wait(Role::Sender, waiter, wake);
         let notified = ToWake::flatten(locked.notify_poller(None));
@@ -145,7 +170,7 @@ impl<T> Core<T> {
             let stage = waiter.stage();
             if stage.is_final() {
                 drop(locked);
-                return Poll::Ready(outcome(waiter, stage));
+                return Poll::Ready(self.send_outcome(waiter, stage));
             }
             if locked.is_woken_by(waiter, context.waker()) {
                 return Poll::Pending;

@@ -4,6 +4,8 @@ use std::{pin::Pin, ptr::NonNull, task::Waker};
 
 use super::{
     claim::{Claimed, can_claim, claim_first, notify, waiting_message},
+    credit::{Credit, Outstanding},
+    error::Reason,
     held::HoldLink,
     list::{self, List},
     party::{Part, Party, ToWake},
@@ -24,8 +26,12 @@ pub(super) struct State<T> {
     watchers: List<T>,
     /// Those, of either side, who wait for the other side to go.
     leavers: List<T>,
+    /// What may be sent ahead of the take, and what was.
+    credit: Credit<T>,
     pub(super) sender_count: usize,
     pub(super) receiver_count: usize,
+    /// Why the channel was poisoned, if it was.
+    poison: Option<Reason>,
 }
 
 impl<T> State<T> {
@@ -37,9 +43,42 @@ impl<T> State<T> {
             woken: List::new(),
             watchers: List::new(),
             leavers: List::new(),
+            credit: Credit::new(),
             sender_count: 1,
             receiver_count: 1,
+            poison: None,
         }
+    }
+
+    /// Why no receiver will ever take a message, as the stage in which a send ends then.
+    #[inline]
+    pub(super) fn closed_to_senders(&self) -> Option<Stage> {
+        self.closed(self.receiver_count)
+    }
+
+    /// Why no message will ever come, as the stage in which a receive ends then.
+    #[inline]
+    pub(super) fn closed_to_receivers(&self) -> Option<Stage> {
+        self.closed(self.sender_count)
+    }
+
+    #[inline]
+    fn closed(&self, others: usize) -> Option<Stage> {
+        if self.poison.is_some() {
+            Some(Stage::Poisoned)
+        } else if others == 0 {
+            Some(Stage::Disconnected)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn poison(&self) -> Option<&Reason> {
+        self.poison.as_ref()
+    }
+
+    pub(super) fn outstanding(&self) -> Outstanding {
+        self.credit.outstanding()
     }
 }
 
@@ -53,8 +92,8 @@ pub(super) enum Role {
     Leaver,
 }
 
-/// A message that was held, with the tie to its sender.
-pub(super) type Hold<T> = (T, NonNull<HoldLink<T>>);
+/// A message that was held, with the tie to its sender; without one if it was sent within credit.
+pub(super) type Hold<T> = (T, Option<NonNull<HoldLink<T>>>);
 
 /// The state of a channel while its lock is held.
 pub(super) struct Locked<'a, T> {
@@ -79,10 +118,14 @@ impl<'a, T> Locked<'a, T> {
 impl<T> Locked<'_, T> {
     // ---- A message changes hands ----
 
-    /// Takes the message of the sender that waited longest, and completes its send. `me` is the alternation that
-    /// takes, which cannot meet itself.
+    /// Takes a message that was sent within credit, or else that of the sender that waited longest, whose send it
+    /// completes. `me` is the alternation that takes, which cannot meet itself.
     #[inline]
     pub(super) fn take(&mut self, me: Option<&Party>) -> Option<(T, Option<Wake>)> {
+        if let Some(message) = self.state.credit.take() {
+            self.publish_senders();
+            return Some((message, None));
+        }
         let (sender, wake) = self.claim_sender(me)?;
         // SAFETY: it waited in our list, so it is alive until its stage is final.
         let sender = unsafe { sender.as_ref() };
@@ -92,10 +135,15 @@ impl<T> Locked<'_, T> {
         Some((message, wake))
     }
 
-    /// Takes the message of the sender that waited longest into custody; its send is completed later.
+    /// Takes a message that was sent within credit into custody, or else that of the sender that waited longest;
+    /// its send is completed later.
     ///
     /// A sender that waits for this alone sleeps on. An alternation is woken, to leave its other channels.
     pub(super) fn hold(&mut self) -> Option<(Hold<T>, Option<Wake>)> {
+        if let Some(message) = self.state.credit.take_into_custody() {
+            self.publish_senders();
+            return Some(((message, None), None));
+        }
         let (sender, wake) = self.claim_sender(None)?;
         let link = HoldLink::allocate(sender);
         // SAFETY: it waited in our list, so it is alive until its stage is final.
@@ -115,12 +163,25 @@ impl<T> Locked<'_, T> {
             })
         };
         sender.set_stage(Stage::Held);
-        Some(((message, link), wake))
+        Some(((message, Some(link)), wake))
     }
 
-    /// Gives `message` to the taker that waited longest. `me` is the alternation that gives, if it is one.
+    /// Gives `message` to the taker that waited longest, or leaves it in a slot if there is credit. `me` is the
+    /// alternation that gives, if it is one.
     #[inline]
     pub(super) fn give(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
+        match self.give_to_taker(message, me) {
+            Err(message) if self.state.credit.is_unused() => {
+                self.state.credit.put(message);
+                self.publish_senders();
+                Ok(ToWake::flatten(self.notify_poller(me)))
+            }
+            given => given,
+        }
+    }
+
+    #[inline]
+    fn give_to_taker(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
         // SAFETY: the lock is held.
         let Some((taker, wake)) = (unsafe { claim_first(&mut self.state.takers, me) }) else {
             return Err(message);
@@ -160,6 +221,82 @@ impl<T> Locked<'_, T> {
         };
         sender.set_stage(outcome);
         Ok(wake)
+    }
+
+    /// Ends the custody of a message that was sent within credit: its holder keeps it.
+    pub(super) fn keep_from_credit(&mut self) {
+        self.state.credit.release();
+    }
+
+    /// Ends the custody of a message that was sent within credit: the next receiver gets it.
+    pub(super) fn put_back(&mut self, message: T) -> Option<Wake> {
+        if self.state.closed_to_senders().is_some() {
+            self.state.credit.put_back(message);
+            return None;
+        }
+        match self.give_to_taker(message, None) {
+            Ok(wake) => {
+                self.state.credit.release();
+                wake
+            }
+            Err(message) => {
+                self.state.credit.put_back(message);
+                self.publish_senders();
+                ToWake::flatten(self.notify_poller(None))
+            }
+        }
+    }
+
+    // ---- Credit ----
+
+    /// Allows `n` sends ahead of the take.
+    pub(super) fn grant(&mut self, n: usize) {
+        self.state.credit.grant(n);
+    }
+
+    pub(super) fn revoke(&mut self, n: usize) -> usize {
+        self.state.credit.revoke(n)
+    }
+
+    /// Completes the send of the sender that waited longest, if there is credit for it. Whoever was woken for it
+    /// will find its message in a slot.
+    pub(super) fn complete_within_credit(&mut self) -> Option<ToWake> {
+        if !self.state.credit.is_unused() {
+            return None;
+        }
+        let (sender, wake) = self.claim_sender(None)?;
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        let sender = unsafe { sender.as_ref() };
+        // SAFETY: the lock is held.
+        let message = unsafe { waiting_message(sender) };
+        sender.set_stage(Stage::Met);
+        self.state.credit.put(message);
+        self.publish_senders();
+        Some(ToWake(wake))
+    }
+
+    /// Takes a message that was sent within credit and that no receiver is left for.
+    pub(super) fn drain(&mut self) -> Option<T> {
+        self.state.credit.drain()
+    }
+
+    // ---- Closing ----
+
+    /// Poisons the channel, unless that was done before; returns whether it was not. Those who wait must be woken
+    /// then.
+    pub(super) fn poison(&mut self, reason: Reason) -> Result<(), Reason> {
+        if self.state.poison.is_some() {
+            return Err(reason);
+        }
+        self.state.poison = Some(reason);
+        self.close_credit();
+        Ok(())
+    }
+
+    /// After the last receiver has gone, or the channel was poisoned.
+    pub(super) fn close_credit(&mut self) {
+        self.state.credit.close();
+        self.publish_senders();
     }
 
     // ---- Waiting ----
@@ -284,28 +421,31 @@ impl<T> Locked<'_, T> {
         unsafe { waiter.shared(|shared| shared.wake.replace(wake)) }
     }
 
-    /// Whether a blocked thread waits that may be given a message.
+    /// Whether a send can probably complete at once: a blocked thread waits that may be given a message (it may
+    /// turn out to be claimed elsewhere), or there is credit.
     #[inline]
-    pub(super) fn a_taker_waits(&self) -> bool {
-        !self.state.takers.is_empty()
+    pub(super) fn can_probably_give(&self) -> bool {
+        !self.state.takers.is_empty() || self.state.credit.is_unused()
     }
 
-    /// Whether a receiver waits that no sender has met or woken.
+    /// Whether there is demand: a receiver waits that no sender has met or woken, or there is credit.
     #[inline]
     pub(super) fn a_receiver_waits(&self) -> bool {
-        !self.state.takers.is_empty() || !self.state.pollers.is_empty()
+        !self.state.takers.is_empty()
+            || !self.state.pollers.is_empty()
+            || self.state.credit.is_unused()
     }
 
-    /// Whether a sender waits that `me` could meet.
+    /// Whether there is a message that `me` could take.
     pub(super) fn a_sender_can_meet(&self, me: &Party) -> bool {
         // SAFETY: the lock is held.
-        unsafe { can_claim(&self.state.senders, me) }
+        !self.state.credit.is_empty() || unsafe { can_claim(&self.state.senders, me) }
     }
 
-    /// Whether a taker waits that `me` could meet.
+    /// Whether `me` could send at once.
     pub(super) fn a_taker_can_meet(&self, me: &Party) -> bool {
         // SAFETY: the lock is held.
-        unsafe { can_claim(&self.state.takers, me) }
+        self.state.credit.is_unused() || unsafe { can_claim(&self.state.takers, me) }
     }
 
     pub(super) fn watcher_count(&self) -> usize {
@@ -357,10 +497,10 @@ impl<T> Locked<'_, T> {
         None
     }
 
-    /// After a woken poller has left without taking: wakes another in its place if a sender still waits.
+    /// After a woken poller has left without taking: wakes another in its place if there still is a message.
     #[inline]
     pub(super) fn pass_on(&mut self) -> Option<Wake> {
-        if self.state.senders.is_empty() {
+        if self.state.senders.is_empty() && self.state.credit.is_empty() {
             None
         } else {
             ToWake::flatten(self.notify_poller(None))
@@ -375,7 +515,7 @@ impl<T> Locked<'_, T> {
     }
 
     /// When the last end of one side goes, only the other side has leavers, and each of them is done: a leaver
-    /// borrows an end of its own side.
+    /// borrows an end of its own side. When the channel is poisoned all of them are done.
     pub(super) fn notify_leaver(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
         let leaver = unsafe { self.state.leavers.pop_front() }?;
@@ -383,18 +523,22 @@ impl<T> Locked<'_, T> {
         Some(unsafe { notify(leaver) })
     }
 
-    pub(super) fn disconnect_taker(&mut self) -> Option<ToWake> {
+    /// Ends the wait of a blocked receiver, if the channel is closed to receivers.
+    pub(super) fn dismiss_taker(&mut self) -> Option<ToWake> {
+        let stage = self.state.closed_to_receivers()?;
         // SAFETY: the lock is held.
         let (taker, wake) = unsafe { claim_first(&mut self.state.takers, None) }?;
         // SAFETY: it waited in our list, so it is alive until its stage is final.
-        unsafe { taker.as_ref() }.set_stage(Stage::Disconnected);
+        unsafe { taker.as_ref() }.set_stage(stage);
         Some(ToWake(wake))
     }
 
-    pub(super) fn disconnect_sender(&mut self) -> Option<ToWake> {
+    /// Ends the wait of a sender, if the channel is closed to senders.
+    pub(super) fn dismiss_sender(&mut self) -> Option<ToWake> {
+        let stage = self.state.closed_to_senders()?;
         let (sender, wake) = self.claim_sender(None)?;
         // SAFETY: it waited in our list, so it is alive until its stage is final.
-        unsafe { sender.as_ref() }.set_stage(Stage::Disconnected);
+        unsafe { sender.as_ref() }.set_stage(stage);
         Some(ToWake(wake))
     }
 
@@ -408,8 +552,10 @@ impl<T> Locked<'_, T> {
 
     #[inline]
     fn publish_senders(&self) {
-        self.senders_waiting
-            .store(self.state.senders.len(), Ordering::Relaxed);
+        self.senders_waiting.store(
+            self.state.senders.len() + self.state.credit.len(),
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -435,9 +581,23 @@ impl<T> Drop for Locked<'_, T> {
             "nobody waits who could meet"
         );
         debug_assert!(
-            !(a_sender_waits && stands_alone(&state.pollers))
-                || state.woken.len() >= state.senders.len(),
+            state.credit.is_empty() || !stands_alone(&state.takers),
+            "nobody waits who could take"
+        );
+        let senders = if a_sender_waits {
+            state.senders.len()
+        } else {
+            0
+        };
+        let messages = senders + state.credit.len();
+        let a_message_waits = a_sender_waits || !state.credit.is_empty();
+        debug_assert!(
+            !(a_message_waits && stands_alone(&state.pollers)) || state.woken.len() >= messages,
             "no wake-up is lost"
         );
+        if state.closed_to_senders().is_some() {
+            debug_assert!(!state.credit.is_unused(), "a closed channel has no credit");
+            debug_assert!(state.credit.is_empty(), "a closed channel has no slots");
+        }
     }
 }

@@ -101,7 +101,7 @@ fn threads_and_tasks_meet_in_every_pairing() {
                     }
                 });
                 (0..ROUNDS).for_each(|number| assert_eq!(*recv(&rx).unwrap(), number));
-                assert_eq!(recv(&rx), Err(RecvError));
+                assert_eq!(recv(&rx), Err(RecvError::Disconnected));
             });
         }
     }
@@ -178,7 +178,7 @@ fn a_sender_that_goes_races_with_its_acceptor() {
             let accepting = scope.spawn(move || match rx.recv_held() {
                 Ok(held) if round % 2 == 0 => held.hand_back().err(),
                 Ok(held) => held.in_doubt().err(),
-                Err(RecvError) => None,
+                Err(_) => None,
             });
             let mut send = Box::pin(tx.send_async(Box::new(round)));
             let mut back = None;
@@ -218,7 +218,7 @@ fn both_ends_may_go_while_the_other_side_waits() {
             thread::yield_now();
             drop(tx);
             for receiving in receiving {
-                assert_eq!(receiving.join().unwrap(), Err(RecvError));
+                assert_eq!(receiving.join().unwrap(), Err(RecvError::Disconnected));
             }
         });
     }

@@ -36,6 +36,8 @@ pub(super) enum Stage {
     InDoubt,
     /// Final: the other side is gone.
     Disconnected,
+    /// Final: the channel was poisoned.
+    Poisoned,
     /// The outcome was given to the caller: nothing is left to do.
     Spent,
 }
@@ -43,13 +45,15 @@ pub(super) enum Stage {
 impl Stage {
     /// Whether the peer is done with the waiter.
     pub(super) fn is_final(self) -> bool {
-        use Stage::{Disconnected, InDoubt, Met, Returned};
-        matches!(self, Met | Returned | InDoubt | Disconnected)
+        use Stage::{Disconnected, InDoubt, Met, Poisoned, Returned};
+        matches!(self, Met | Returned | InDoubt | Disconnected | Poisoned)
     }
 
     fn from_byte(byte: u8) -> Self {
-        use Stage::{Disconnected, Held, Idle, InDoubt, Met, Notified, Returned, Spent, Waiting};
-        const ALL: [Stage; 9] = [
+        use Stage::{
+            Disconnected, Held, Idle, InDoubt, Met, Notified, Poisoned, Returned, Spent, Waiting,
+        };
+        const ALL: [Stage; 10] = [
             Idle,
             Waiting,
             Notified,
@@ -58,6 +62,7 @@ impl Stage {
             Returned,
             InDoubt,
             Disconnected,
+            Poisoned,
             Spent,
         ];
         ALL[usize::from(byte)]

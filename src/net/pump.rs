@@ -76,7 +76,7 @@ async fn hand_over(shared: &Shared, target: &Sender<Bytes>, message: Bytes) -> O
     let parting = poll_fn(|_| ready_if(shared.is_parting()));
     match first(send.as_mut(), parting).await {
         First::Left(Ok(())) => Some(Settlement::Taken),
-        First::Left(Err(SendError::Disconnected(_))) => None,
+        First::Left(Err(SendError::Disconnected(_) | SendError::Poisoned(..))) => None,
         First::Left(Err(SendError::InDoubt(_))) => Some(Settlement::InDoubt),
         First::Left(Err(SendError::Returned(_))) => Some(Settlement::Returned),
         First::Right(()) => match send.withdraw() {

@@ -341,8 +341,8 @@ fn an_acceptor_hears_that_every_sender_has_gone() {
     let mut accept = Scripted::new(rx.accept_async(async |_: &mut u32| ()));
     accept.stays_pending();
     drop(tx);
-    assert_eq!(accept.resolves(), Err(RecvError));
-    assert_eq!(rx.accept(|_| ()), Err(RecvError));
+    assert_eq!(accept.resolves(), Err(RecvError::Disconnected));
+    assert_eq!(rx.accept(|_| ()), Err(RecvError::Disconnected));
 }
 
 #[test]

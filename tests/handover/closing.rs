@@ -4,7 +4,7 @@ use std::thread;
 
 use handover::{
     channel,
-    channel::{Disconnected, RecvError, RecvTimeoutError, SendError, SendTimeoutError},
+    channel::{ReadyError, RecvError, RecvTimeoutError, SendError, SendTimeoutError},
 };
 
 use crate::stage::{PATIENCE, Peer, Scripted, Tally, for_peers, join, until};
@@ -44,7 +44,7 @@ for_peers! {
         assert!(receiving.iter().all(|receiving| !receiving.is_finished()), "a sender is left");
         drop(tx);
         for receiving in receiving {
-            assert_eq!(join(receiving), Err(RecvError));
+            assert_eq!(join(receiving), Err(RecvError::Disconnected));
         }
     }
 
@@ -57,7 +57,7 @@ for_peers! {
     fn a_receive_from_nobody_fails_at_once(receiver) {
         let (tx, rx) = channel::<u32>();
         drop(tx);
-        assert_eq!(receiver.recv(&rx), Err(RecvError));
+        assert_eq!(receiver.recv(&rx), Err(RecvError::Disconnected));
     }
 }
 
@@ -80,7 +80,7 @@ fn pending_futures_are_woken_when_the_other_side_goes() {
     drop(tx);
     for mut receive in receives {
         assert_eq!(receive.wakes(), 1);
-        assert_eq!(receive.resolves(), Err(RecvError));
+        assert_eq!(receive.resolves(), Err(RecvError::Disconnected));
     }
 }
 
@@ -90,7 +90,7 @@ fn a_blocked_acceptor_hears_that_the_last_sender_has_gone() {
     let accepting = thread::spawn(move || rx.accept(|_| ()));
     until(|| tx.is_ready());
     drop(tx);
-    assert_eq!(join(accepting), Err(RecvError));
+    assert_eq!(join(accepting), Err(RecvError::Disconnected));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_watcher_hears_that_every_receiver_has_gone() {
     ready.stays_pending();
     drop(rx);
     assert_eq!(ready.wakes(), 1);
-    assert_eq!(ready.resolves(), Err(Disconnected));
+    assert_eq!(ready.resolves(), Err(ReadyError::Disconnected));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn waiting_for_demand_sends_nothing() {
     receive.stays_pending();
     drop(ready);
     drop(tx);
-    assert_eq!(receive.resolves(), Err(RecvError));
+    assert_eq!(receive.resolves(), Err(RecvError::Disconnected));
 }
 
 #[test]

@@ -15,7 +15,6 @@ use super::{
         core::Core,
         error::{RecvError, SendError},
         party::{Part, Party, ToWake},
-        sending::outcome,
         state::{Locked, Role},
         waiter::{Stage, Waiter, Wake},
     },
@@ -126,7 +125,11 @@ impl<'a, T> RecvGuard<'a, T> {
         self.waiter.set_stage(Stage::Spent);
         debug_assert!(stage.is_final(), "the guard was met");
         // SAFETY: spent, so no peer may look at it.
-        unsafe { self.waiter.take_message() }.ok_or(RecvError)
+        match (unsafe { self.waiter.take_message() }, self.core) {
+            (Some(message), _) => Ok(message),
+            (None, Some(core)) => Err(core.why_no_message(stage)),
+            (None, None) => unreachable!("a guard that is switched off is not met"),
+        }
     }
 
     fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
@@ -168,7 +171,9 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
     }
 
     fn can_meet(&self, me: &Party) -> bool {
-        self.with(|locked| locked.a_sender_can_meet(me) || locked.state.sender_count == 0)
+        self.with(|locked| {
+            locked.a_sender_can_meet(me) || locked.state.closed_to_receivers().is_some()
+        })
     }
 
     fn meet(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool {
@@ -180,8 +185,10 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
                     unsafe { self.waiter.put_message(message) };
                     Stage::Met
                 }
-                None if locked.state.sender_count == 0 => Stage::Disconnected,
-                None => return false,
+                None => match locked.state.closed_to_receivers() {
+                    Some(closed) => closed,
+                    None => return false,
+                },
             };
             wakes.add(locked.leave(receiving_role(kind), self.waiter()));
             self.waiter.set_stage(stage);
@@ -243,7 +250,11 @@ impl<'a, T> SendGuard<'a, T> {
     /// What became of the send, once the guard was met. A message that came back goes home when the guard is
     /// dropped.
     pub(super) fn result(&self) -> Result<(), SendError<()>> {
-        outcome(self.waiter(), self.waiter.stage()).map_err(|error| {
+        let Some(core) = self.core else {
+            unreachable!("a guard that is switched off is not met")
+        };
+        let outcome = core.send_outcome(self.waiter(), self.waiter.stage());
+        outcome.map_err(|error| {
             let (error, message) = error.split();
             self.waiter.begin_anew();
             self.waiter.load(message);
@@ -294,14 +305,16 @@ unsafe impl<T> Guard for SendGuard<'_, T> {
     }
 
     fn can_meet(&self, me: &Party) -> bool {
-        self.with(|locked| locked.a_taker_can_meet(me) || locked.state.receiver_count == 0)
+        self.with(|locked| {
+            locked.a_taker_can_meet(me) || locked.state.closed_to_senders().is_some()
+        })
     }
 
     fn meet(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool {
         let _ = kind;
         self.with(|locked| {
-            let stage = if locked.state.receiver_count == 0 {
-                Stage::Disconnected
+            let stage = if let Some(closed) = locked.state.closed_to_senders() {
+                closed
             } else {
                 // SAFETY: the lock is held.
                 let Some(message) = (unsafe { self.waiter.take_message() }) else {
