@@ -11,20 +11,25 @@ pub(crate) use loom::sync::{
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 
-#[cfg(not(loom))]
-pub(crate) use parking_lot::{Mutex, MutexGuard};
+#[cfg(all(not(loom), feature = "net"))]
+pub(crate) use parking_lot::Mutex;
 
 #[cfg(loom)]
-pub(crate) use loomed::{Mutex, MutexGuard, Spin, place};
+pub(crate) use loomed::{BriefLock, BriefLockGuard, Spin, place};
 
 /// The place of a lock in the order in which whoever needs several takes them: its address.
 #[cfg(not(loom))]
-pub(crate) fn place<T>(mutex: &Mutex<T>) -> usize {
-    std::ptr::from_ref(mutex).addr()
+pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
+    std::ptr::from_ref(lock).addr()
 }
+
+#[cfg(not(loom))]
+mod lock;
+#[cfg(not(loom))]
+pub(crate) use lock::{BriefLock, BriefLockGuard};
 
 #[cfg(not(loom))]
 mod spin;
@@ -78,7 +83,7 @@ pub(crate) mod thread {
     }
 }
 
-/// Loom's mutex in the shape of `parking_lot`'s.
+/// Loom's mutex in the shape of our lock.
 #[cfg(loom)]
 mod loomed {
     use std::{
@@ -86,11 +91,11 @@ mod loomed {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    pub(crate) struct Mutex<T> {
+    pub(crate) struct BriefLock<T> {
         mutex: loom::sync::Mutex<T>,
         place: usize,
     }
-    pub(crate) struct MutexGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
+    pub(crate) struct BriefLockGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
 
     /// Under loom waiting before parking is one more look: a loop would only multiply the interleavings.
     pub(crate) struct Spin;
@@ -108,11 +113,11 @@ mod loomed {
 
     /// The place of a lock in the order in which whoever needs several takes them: that of their creation, for
     /// an address differs from one run of a model to the next, and loom wants them alike.
-    pub(crate) fn place<T>(mutex: &Mutex<T>) -> usize {
-        mutex.place
+    pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
+        lock.place
     }
 
-    impl<T> Mutex<T> {
+    impl<T> BriefLock<T> {
         pub(crate) fn new(value: T) -> Self {
             // Not one of loom's atomics: it is no part of the model.
             static CREATED: AtomicUsize = AtomicUsize::new(0);
@@ -122,8 +127,8 @@ mod loomed {
             }
         }
 
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(
+        pub(crate) fn lock(&self) -> BriefLockGuard<'_, T> {
+            BriefLockGuard(
                 self.mutex
                     .lock()
                     .expect("loom ends the run at the first panic"),
@@ -131,14 +136,14 @@ mod loomed {
         }
     }
 
-    impl<T> Deref for MutexGuard<'_, T> {
+    impl<T> Deref for BriefLockGuard<'_, T> {
         type Target = T;
         fn deref(&self) -> &T {
             &self.0
         }
     }
 
-    impl<T> DerefMut for MutexGuard<'_, T> {
+    impl<T> DerefMut for BriefLockGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
             &mut self.0
         }

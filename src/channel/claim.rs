@@ -18,6 +18,29 @@ pub(super) type Claimed<T> = (NonNull<Waiter<T>>, Option<Wake>);
 /// The caller holds the lock of the channel that `list` belongs to.
 #[inline]
 pub(super) unsafe fn claim_first<T>(list: &mut List<T>, me: Option<&Party>) -> Option<Claimed<T>> {
+    let node = list.first()?;
+    // SAFETY: it hangs in this list, so it is alive.
+    let waiter = unsafe { node.as_ref() };
+    // SAFETY: the lock is held, by the caller's word.
+    let stands_alone = unsafe { waiter.shared(|shared| shared.part.is_none()) };
+    if !stands_alone {
+        // SAFETY: by the caller's word.
+        return unsafe { claim_first_that_can_be(list, me) };
+    }
+    // SAFETY: the lock is held, by the caller's word.
+    unsafe { list.pop_front() };
+    // SAFETY: as above.
+    let wake = unsafe { waiter.shared(|shared| shared.wake.take()) };
+    Some((node, wake))
+}
+
+/// As [`claim_first`], where alternations wait.
+///
+/// # Safety
+///
+/// As for [`claim_first`].
+#[cold]
+unsafe fn claim_first_that_can_be<T>(list: &mut List<T>, me: Option<&Party>) -> Option<Claimed<T>> {
     let mut candidate = list.first();
     while let Some(node) = candidate {
         // SAFETY: it hangs in this list, so it is alive.

@@ -25,10 +25,10 @@ use super::{
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, Mutex, Ordering, Spin, place, thread};
+use crate::sync::{AtomicUsize, BriefLock, Ordering, Spin, place, thread};
 
 pub(super) struct Core<T> {
-    state: Mutex<State<T>>,
+    state: BriefLock<State<T>>,
     /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone, so
     /// `Relaxed` is enough.
     senders_waiting: AtomicUsize,
@@ -44,7 +44,7 @@ unsafe impl<T: Send> Sync for Core<T> {}
 impl<T> Core<T> {
     pub(super) fn new() -> Self {
         Self {
-            state: Mutex::new(State::new()),
+            state: BriefLock::new(State::new()),
             senders_waiting: AtomicUsize::new(0),
             spin: Spin::new(),
         }

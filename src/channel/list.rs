@@ -87,8 +87,14 @@ impl<T> List<T> {
     #[inline]
     pub(super) unsafe fn pop_front(&mut self) -> Link<T> {
         let first = self.head?;
-        // SAFETY: it is in this list, and the lock is held.
-        unsafe { self.remove(first) };
+        // SAFETY: linked, so alive; ours by the lock.
+        self.head = unsafe { next(first) };
+        match self.head {
+            // SAFETY: linked, so alive; ours by the lock.
+            Some(second) => unsafe { set_previous(second, None) },
+            None => self.tail = None,
+        }
+        self.len -= 1;
         Some(first)
     }
 

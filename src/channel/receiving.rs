@@ -113,30 +113,50 @@ impl<T> Core<T> {
     /// `take` takes outright or into custody, and returns what the receiver gets and whom it must wake for it.
     /// What it returns is answered for even if it is dropped, because a foreign waker may panic before the
     /// caller has it.
+    #[inline]
     pub(super) fn poll_recv<R>(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
-        mut take: impl FnMut(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
+        take: impl Fn(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
     ) -> Poll<Result<R, RecvError>> {
-        let before = waiter.stage();
         assert!(
-            before != Stage::Spent,
+            !waiter.is(Stage::Spent),
             "a receive future was polled again after it had completed"
         );
-        // A waker is cloned before the lock is taken, because that is foreign code, and only if it will
-        // probably be needed.
-        let mut fresh = (before != Stage::Waiting && !self.a_sender_seems_to_wait())
-            .then(|| Wake::Task(context.waker().clone()));
-        loop {
+        if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();
-            let taken = take(&mut locked);
-            if let Some((taken, wake)) = taken {
+            if let Some((taken, wake)) = take(&mut locked) {
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
                 waiter.set_stage(Stage::Spent);
                 wake_up(wake);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
+                drop(own);
+                return Poll::Ready(Ok(taken));
+            }
+        }
+        self.poll_recv_again(waiter, context, take)
+    }
+
+    /// As [`poll_recv`](Self::poll_recv), where probably nobody waits.
+    fn poll_recv_again<R>(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+        take: impl Fn(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
+    ) -> Poll<Result<R, RecvError>> {
+        // A waker is cloned before the lock is taken, because that is foreign code, and only if it will
+        // probably be needed.
+        let mut fresh = (!waiter.is(Stage::Waiting)).then(|| Wake::Task(context.waker().clone()));
+        loop {
+            let mut locked = self.lock();
+            if let Some((taken, wake)) = take(&mut locked) {
+                let own = locked.leave(Role::Poller, waiter);
+                drop(locked);
+                waiter.set_stage(Stage::Spent);
+                wake_up(wake);
+                // Foreign code, as above.
                 drop(own);
                 return Poll::Ready(Ok(taken));
             }
@@ -147,7 +167,7 @@ impl<T> Core<T> {
                 drop(own);
                 return Poll::Ready(Err(self.why_no_message(closed)));
             }
-            if waiter.stage() == Stage::Waiting && locked.is_woken_by(waiter, context.waker()) {
+            if waiter.is(Stage::Waiting) && locked.is_woken_by(waiter, context.waker()) {
                 return Poll::Pending;
             }
             if let Some(wake) = fresh.take() {

@@ -28,20 +28,33 @@ fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
     }
 }
 
+/// What a poll of a send came to.
+enum Step {
+    Sent,
+    Waits,
+    /// The waiter's stage says why.
+    Failed,
+}
+
 impl<T> Core<T> {
-    /// What a final stage means for the send; takes the message back where there is one.
+    /// What the final stage of `waiter` means for the send; takes the message back where there is one.
     #[inline]
-    pub(super) fn send_outcome(
-        &self,
-        waiter: Pin<&Waiter<T>>,
-        stage: Stage,
-    ) -> Result<(), SendError<T>> {
+    pub(super) fn send_outcome(&self, waiter: Pin<&Waiter<T>>) -> Result<(), SendError<T>> {
+        if waiter.is(Stage::Met) {
+            waiter.set_stage(Stage::Spent);
+            Ok(())
+        } else {
+            Err(self.failure(waiter))
+        }
+    }
+
+    /// The error of a send whose final stage is not `Met`, with its message.
+    #[cold]
+    fn failure(&self, waiter: Pin<&Waiter<T>>) -> SendError<T> {
+        let stage = waiter.stage();
         debug_assert!(stage.is_final(), "the peer is done with the waiter");
         waiter.set_stage(Stage::Spent);
-        match stage {
-            Stage::Met => Ok(()),
-            stage => Err(self.why_not_sent(stage, own_message(waiter))),
-        }
+        self.why_not_sent(stage, own_message(waiter))
     }
 
     /// The error of a send that ended in `stage`.
@@ -107,35 +120,43 @@ impl<T> Core<T> {
         wake_up(wake);
         match self.block(Role::Sender, waiter, deadline) {
             Stage::Idle => Err(SendTimeoutError::Timeout(own_message(waiter))),
-            stage => self.send_outcome(waiter, stage).map_err(Into::into),
+            _ => self.send_outcome(waiter).map_err(Into::into),
         }
     }
 
+    /// The outcome is made here, and not passed up through those who find it: so a send that succeeds moves no
+    /// error about.
+    #[inline]
     pub(super) fn poll_send(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
-        match waiter.stage() {
-            Stage::Idle => self.begin_send(waiter, context),
-            Stage::Spent => panic!("a send future was polled again after it had completed"),
-            stage if stage.is_final() => Poll::Ready(self.send_outcome(waiter, stage)),
-            _ => self.continue_send(waiter, context),
+        let step = if waiter.is(Stage::Met) {
+            waiter.set_stage(Stage::Spent);
+            Step::Sent
+        } else if waiter.is(Stage::Idle) {
+            self.begin_send(waiter, context)
+        } else {
+            self.continue_send(waiter, context)
+        };
+        match step {
+            Step::Sent => Poll::Ready(Ok(())),
+            Step::Waits => Poll::Pending,
+            Step::Failed => Poll::Ready(Err(self.failure(waiter))),
         }
     }
 
     /// The first poll.
-    fn begin_send(
-        &self,
-        waiter: Pin<&Waiter<T>>,
-        context: &Context<'_>,
-    ) -> Poll<Result<(), SendError<T>>> {
+    #[inline]
+    fn begin_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::Task(context.waker().clone());
         let mut locked = self.lock();
         if let Some(closed) = locked.state.closed_to_senders() {
             drop(locked);
-            return Poll::Ready(self.send_outcome(waiter, closed));
+            waiter.set_stage(closed);
+            return Step::Failed;
         }
         if locked.can_probably_give() {
             match locked.give(own_message(waiter), None) {
@@ -143,7 +164,7 @@ impl<T> Core<T> {
                     drop(locked);
                     waiter.set_stage(Stage::Spent);
                     wake_up(taker);
-                    return Poll::Ready(Ok(()));
+                    return Step::Sent;
                 }
                 // Every taker was an alternation that has committed elsewhere.
                 // SAFETY: the waiter is idle, so no peer may look at it.
@@ -154,32 +175,36 @@ impl<T> Core<T> {
         let notified = ToWake::flatten(locked.notify_poller(None));
         drop(locked);
         wake_up(notified);
-        Poll::Pending
+        Step::Waits
     }
 
-    /// A later poll, before there is an outcome: the task may have another waker now.
+    /// A later poll, before the message was taken: the task may have another waker now.
     #[cold]
-    fn continue_send(
-        &self,
-        waiter: Pin<&Waiter<T>>,
-        context: &Context<'_>,
-    ) -> Poll<Result<(), SendError<T>>> {
+    fn continue_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+        assert!(
+            !waiter.is(Stage::Spent),
+            "a send future was polled again after it had completed"
+        );
         let mut wake = None;
         loop {
             let locked = self.lock();
             let stage = waiter.stage();
             if stage.is_final() {
                 drop(locked);
-                return Poll::Ready(self.send_outcome(waiter, stage));
+                if stage != Stage::Met {
+                    return Step::Failed;
+                }
+                waiter.set_stage(Stage::Spent);
+                return Step::Sent;
             }
             if locked.is_woken_by(waiter, context.waker()) {
-                return Poll::Pending;
+                return Step::Waits;
             }
             if let Some(wake) = wake.take() {
                 let old = locked.replace_wake(waiter, wake);
                 drop(locked);
                 drop(old);
-                return Poll::Pending;
+                return Step::Waits;
             }
             drop(locked);
             wake = Some(Wake::Task(context.waker().clone()));

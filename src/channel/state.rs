@@ -11,7 +11,7 @@ use super::{
     party::{Part, Party, ToWake},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, MutexGuard, Ordering};
+use crate::sync::{AtomicUsize, BriefLockGuard, Ordering};
 
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
@@ -97,13 +97,16 @@ pub(super) type Hold<T> = (T, Option<NonNull<HoldLink<T>>>);
 
 /// The state of a channel while its lock is held.
 pub(super) struct Locked<'a, T> {
-    pub(super) state: MutexGuard<'a, State<T>>,
+    pub(super) state: BriefLockGuard<'a, State<T>>,
     senders_waiting: &'a AtomicUsize,
 }
 
 impl<'a, T> Locked<'a, T> {
     #[inline]
-    pub(super) fn new(state: MutexGuard<'a, State<T>>, senders_waiting: &'a AtomicUsize) -> Self {
+    pub(super) fn new(
+        state: BriefLockGuard<'a, State<T>>,
+        senders_waiting: &'a AtomicUsize,
+    ) -> Self {
         Self {
             state,
             senders_waiting,
@@ -122,9 +125,8 @@ impl<T> Locked<'_, T> {
     /// completes. `me` is the alternation that takes, which cannot meet itself.
     #[inline]
     pub(super) fn take(&mut self, me: Option<&Party>) -> Option<(T, Option<Wake>)> {
-        if let Some(message) = self.state.credit.take() {
-            self.publish_senders();
-            return Some((message, None));
+        if !self.state.credit.is_empty() {
+            return self.take_from_credit();
         }
         let (sender, wake) = self.claim_sender(me)?;
         // SAFETY: it waited in our list, so it is alive until its stage is final.
@@ -133,6 +135,13 @@ impl<T> Locked<'_, T> {
         let message = unsafe { waiting_message(sender) };
         sender.set_stage(Stage::Met);
         Some((message, wake))
+    }
+
+    #[cold]
+    fn take_from_credit(&mut self) -> Option<(T, Option<Wake>)> {
+        let message = self.state.credit.take()?;
+        self.publish_senders();
+        Some((message, None))
     }
 
     /// Takes a message that was sent within credit into custody, or else that of the sender that waited longest;
@@ -171,13 +180,16 @@ impl<T> Locked<'_, T> {
     #[inline]
     pub(super) fn give(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
         match self.give_to_taker(message, me) {
-            Err(message) if self.state.credit.is_unused() => {
-                self.state.credit.put(message);
-                self.publish_senders();
-                Ok(ToWake::flatten(self.notify_poller(me)))
-            }
+            Err(message) if self.state.credit.is_unused() => Ok(self.leave_in_slot(message, me)),
             given => given,
         }
+    }
+
+    #[cold]
+    fn leave_in_slot(&mut self, message: T, me: Option<&Party>) -> Option<Wake> {
+        self.state.credit.put(message);
+        self.publish_senders();
+        ToWake::flatten(self.notify_poller(me))
     }
 
     #[inline]
@@ -304,24 +316,31 @@ impl<T> Locked<'_, T> {
     /// Lets `waiter` wait in `role`, to be woken by `wake`; returns the handle that it replaces.
     #[inline]
     pub(super) fn wait(&mut self, role: Role, waiter: Pin<&Waiter<T>>, wake: Wake) -> Option<Wake> {
-        // SAFETY: the lock is held.
-        let old = unsafe { waiter.shared(|shared| shared.wake.replace(wake)) };
         let before = waiter.stage();
-        if before == Stage::Waiting {
-            return old;
+        if before == Stage::Idle {
+            // SAFETY: idle, and the caller's.
+            unsafe { waiter.begin(Some(wake), None) };
+            self.hang(role, waiter, before);
+            return None;
         }
-        self.hang(role, waiter, before);
+        // SAFETY: the lock is held, and it has waited before.
+        let old = unsafe { waiter.shared(|shared| shared.wake.replace(wake)) };
+        if before != Stage::Waiting {
+            self.hang(role, waiter, before);
+        }
         old
     }
 
     /// Lets `waiter`, which is one of several of an alternation, wait in `role`; returns whether it did not wait
     /// before.
     pub(super) fn wait_as_part(&mut self, role: Role, waiter: Pin<&Waiter<T>>, part: Part) -> bool {
-        // SAFETY: the lock is held.
-        unsafe { waiter.shared(|shared| shared.part = Some(part)) };
         let before = waiter.stage();
         if before == Stage::Waiting {
             return false;
+        }
+        if before == Stage::Idle {
+            // SAFETY: idle, and the caller's.
+            unsafe { waiter.begin(None, Some(part)) };
         }
         self.hang(role, waiter, before);
         true
@@ -463,6 +482,25 @@ impl<T> Locked<'_, T> {
     /// is one. The inner `None` is an alternation that was woken on another channel already.
     #[inline]
     pub(super) fn notify_poller(&mut self, me: Option<&Party>) -> Option<ToWake> {
+        let node = self.state.pollers.first()?;
+        // SAFETY: it hangs in our list, so it is alive.
+        let poller = unsafe { node.as_ref() };
+        // SAFETY: the lock is held.
+        let stands_alone = unsafe { poller.shared(|shared| shared.part.is_none()) };
+        if !stands_alone {
+            return self.notify_first_that_can_be(me);
+        }
+        // SAFETY: the lock is held.
+        unsafe { self.state.pollers.pop_front() };
+        // SAFETY: as above.
+        let wake = unsafe { poller.shared(|shared| shared.wake.take()) };
+        self.is_woken(node);
+        Some(ToWake(wake))
+    }
+
+    /// As [`notify_poller`](Self::notify_poller), where alternations wait.
+    #[cold]
+    fn notify_first_that_can_be(&mut self, me: Option<&Party>) -> Option<ToWake> {
         let mut candidate = self.state.pollers.first();
         while let Some(node) = candidate {
             // SAFETY: it hangs in our list, and the lock is held.
@@ -484,17 +522,24 @@ impl<T> Locked<'_, T> {
                 // SAFETY: the lock is held, and what hung in our list is part of its party.
                 Some(part) => unsafe { part.notify() },
             };
-            let Some(to_wake) = notified else {
-                // It has committed elsewhere, and will find itself off the list when it comes to leave.
-                poller.set_stage(Stage::Idle);
-                continue;
-            };
-            // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in.
-            unsafe { self.state.woken.push_back(node) };
-            poller.set_stage(Stage::Notified);
-            return Some(to_wake);
+            if notified.is_some() {
+                self.is_woken(node);
+                return notified;
+            }
+            // It has committed elsewhere, and will find itself off the list when it comes to leave.
+            poller.set_stage(Stage::Idle);
         }
         None
+    }
+
+    /// `poller`, which was taken off its list, has been woken and has not looked yet.
+    #[inline]
+    fn is_woken(&mut self, poller: NonNull<Waiter<T>>) {
+        // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in. The lock
+        // is held.
+        unsafe { self.state.woken.push_back(poller) };
+        // SAFETY: it hangs in our list, so it is alive.
+        unsafe { poller.as_ref() }.set_stage(Stage::Notified);
     }
 
     /// After a woken poller has left without taking: wakes another in its place if there still is a message.

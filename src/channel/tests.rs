@@ -264,6 +264,10 @@ fn waiters_may_leave_a_list_from_any_place() {
 fn a_list_keeps_its_order_whatever_leaves_it() {
     let waiters: [Pin<Box<Waiter<()>>>; 4] = std::array::from_fn(|_| Box::pin(Waiter::new(None)));
     let [a, b, c, d] = [0, 1, 2, 3].map(|place| NonNull::from(&*waiters[place]));
+    for waiter in &waiters {
+        // SAFETY: idle, and ours.
+        unsafe { waiter.begin(None, None) };
+    }
     let mut list = List::new();
     // SAFETY: nobody else knows the list or the waiters, which stand in their boxes until the end.
     unsafe { list.push_back(b) };
@@ -285,6 +289,15 @@ fn a_list_keeps_its_order_whatever_leaves_it() {
     // SAFETY: as above.
     assert_eq!(unsafe { list.pop_front() }, None);
     assert!(list.is_empty());
+    // SAFETY: as above; the last of a list can be followed by another.
+    unsafe { list.push_back(c) };
+    // SAFETY: as above.
+    unsafe { list.push_back(a) };
+    // SAFETY: as above.
+    assert_eq!(unsafe { list.pop_front() }, Some(c));
+    // SAFETY: as above, and it hangs in the list.
+    unsafe { list.remove(a) };
+    assert_eq!((list.len(), list.is_empty()), (0, true));
 }
 
 #[test]

@@ -10,8 +10,10 @@
 //! - A peer that makes the state final touches the waiter no more: the owner may be gone by then. So it takes
 //!   the wake handle out, and the waiter off its list, first.
 //! - The state leaves `WAITING`, `NOTIFIED` and `HELD` only under the channel's lock.
+//! - What a waiting needs is written when it first waits, and not before: most waiters are moved into place
+//!   before that, some never wait, and moving what is not there costs nothing.
 
-use std::{marker::PhantomPinned, ptr::NonNull, task::Waker};
+use std::{marker::PhantomPinned, mem::MaybeUninit, ptr::NonNull, task::Waker};
 
 use super::{held::HoldLink, party::Part};
 use crate::sync::{AtomicU8, Ordering, UnsafeCell, thread::Thread};
@@ -49,6 +51,7 @@ impl Stage {
         matches!(self, Met | Returned | InDoubt | Disconnected | Poisoned)
     }
 
+    #[inline]
     fn from_byte(byte: u8) -> Self {
         use Stage::{
             Disconnected, Held, Idle, InDoubt, Met, Notified, Poisoned, Returned, Spent, Waiting,
@@ -104,7 +107,8 @@ pub(super) struct Shared<T> {
 
 pub(super) struct Waiter<T> {
     stage: AtomicU8,
-    shared: UnsafeCell<Shared<T>>,
+    /// Written by [`begin`](Waiter::begin), when the waiter first waits.
+    shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
     slot: UnsafeCell<Option<T>>,
     _pinned: PhantomPinned,
@@ -117,16 +121,11 @@ unsafe impl<T: Send> Send for Waiter<T> {}
 unsafe impl<T: Send> Sync for Waiter<T> {}
 
 impl<T> Waiter<T> {
+    #[inline]
     pub(super) fn new(message: Option<T>) -> Self {
         Self {
             stage: AtomicU8::new(Stage::Idle as u8),
-            shared: UnsafeCell::new(Shared {
-                next: None,
-                previous: None,
-                wake: None,
-                hold: None,
-                part: None,
-            }),
+            shared: UnsafeCell::new(MaybeUninit::uninit()),
             slot: UnsafeCell::new(message),
             _pinned: PhantomPinned,
         }
@@ -136,6 +135,12 @@ impl<T> Waiter<T> {
     #[inline]
     pub(super) fn stage(&self) -> Stage {
         Stage::from_byte(self.stage.load(Ordering::Acquire))
+    }
+
+    /// Whether the stage is this one; cheaper than to tell which it is.
+    #[inline]
+    pub(super) fn is(&self, stage: Stage) -> bool {
+        self.stage.load(Ordering::Acquire) == stage as u8
     }
 
     /// `Release`: see [`stage`](Self::stage).
@@ -157,16 +162,39 @@ impl<T> Waiter<T> {
         unsafe { self.put_message(message) };
     }
 
+    /// Writes what a waiter needs that is about to wait for the first time, or again after it was idle.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is idle, and the caller owns it.
+    #[inline]
+    pub(super) unsafe fn begin(&self, wake: Option<Wake>, part: Option<Part>) {
+        self.shared.with_mut(|shared| {
+            // SAFETY: idle, so no peer may look at it. Nothing is lost by overwriting: the wake handle was taken
+            // out when the waiter became idle.
+            unsafe { &mut *shared }.write(Shared {
+                next: None,
+                previous: None,
+                wake,
+                hold: None,
+                part,
+            });
+        });
+    }
+
     /// What belongs to the channel's lock.
     ///
     /// # Safety
     ///
-    /// The caller holds the channel's lock, or owns the waiter while no peer may look at it.
+    /// The caller holds the channel's lock, or owns the waiter while no peer may look at it. The waiter waits or
+    /// has waited: it has [begun](Self::begin).
     #[inline]
     pub(super) unsafe fn shared<R>(&self, access: impl FnOnce(&mut Shared<T>) -> R) -> R {
         self.shared.with_mut(|shared| {
             // SAFETY: the caller has it alone, for the length of this call.
-            access(unsafe { &mut *shared })
+            let shared = unsafe { &mut *shared };
+            // SAFETY: it was written, by the caller's word.
+            access(unsafe { shared.assume_init_mut() })
         })
     }
 

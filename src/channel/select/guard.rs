@@ -253,7 +253,7 @@ impl<'a, T> SendGuard<'a, T> {
         let Some(core) = self.core else {
             unreachable!("a guard that is switched off is not met")
         };
-        let outcome = core.send_outcome(self.waiter(), self.waiter.stage());
+        let outcome = core.send_outcome(self.waiter());
         outcome.map_err(|error| {
             let (error, message) = error.split();
             self.waiter.begin_anew();
