@@ -59,10 +59,50 @@ impl<T> UnsafeCell<T> {
 /// Parking a thread, and handing it the token that ends its park.
 pub(crate) mod thread {
     #[cfg(loom)]
-    pub(crate) use loom::thread::{Thread, current, park};
+    pub(crate) use loom::thread::park;
+    #[cfg(loom)]
+    use loom::thread::{Thread, current};
     #[cfg(not(loom))]
-    pub(crate) use std::thread::{Thread, current, park};
-    use std::time::Instant;
+    pub(crate) use std::thread::park;
+    #[cfg(not(loom))]
+    use std::thread::{Thread, current};
+    use std::{
+        sync::Arc,
+        task::{Wake, Waker},
+        time::Instant,
+    };
+
+    struct Unparker(Thread);
+
+    impl Wake for Unparker {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    fn new_waker() -> Waker {
+        Waker::from(Arc::new(Unparker(current())))
+    }
+
+    /// What unparks this thread. Made once a thread: afterwards it is a clone.
+    #[cfg(not(loom))]
+    pub(crate) fn waker() -> Waker {
+        thread_local! {
+            static OWN: Waker = new_waker();
+        }
+        // A thread that ends may have lost what is its own, and still waits for somebody.
+        OWN.try_with(Waker::clone).unwrap_or_else(|_| new_waker())
+    }
+
+    /// What unparks this thread.
+    #[cfg(loom)]
+    pub(crate) fn waker() -> Waker {
+        new_waker()
+    }
 
     /// Parks until unparked or until `deadline`; returns whether the deadline has passed. May return early.
     #[cfg(not(loom))]

@@ -9,7 +9,7 @@ use std::{
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
-use super::{Receiver, Sender, error::SendError, receiving::outright, waiter::Waiter};
+use super::{Receiver, Sender, error::SendError, waiter::Waiter};
 
 /// Takes messages until every sender is gone or the channel is poisoned; each `next` blocks. See [`Receiver::iter`].
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl<T> Stream for RecvStream<T> {
             return Poll::Ready(None);
         }
         let waiter = this.waiter.as_ref();
-        let received = ready!(this.receiver.core.poll_recv(waiter, context, outright));
+        let received = ready!(this.receiver.core.poll_recv(waiter, context));
         waiter.begin_anew();
         this.ended = received.is_err();
         Poll::Ready(received.ok())

@@ -14,7 +14,6 @@ use super::{
     core::Core,
     error::{ReadyError, RecvError, SendError},
     held::Held,
-    receiving::outright,
     state::State,
     waiter::Waiter,
 };
@@ -141,7 +140,7 @@ impl<T> Future for RecvFuture<'_, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();
-        this.core.poll_recv(this.waiter, context, outright)
+        this.core.poll_recv(this.waiter, context)
     }
 }
 
@@ -178,7 +177,7 @@ impl<T> Future for RecvHeldFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();
         let core = this.core;
-        core.poll_recv(this.waiter, context, |locked| {
+        core.poll_to_take(this.waiter, context, |locked| {
             let (hold, wake) = locked.hold()?;
             Some((Held::new(Arc::clone(core), hold), wake))
         })

@@ -12,12 +12,8 @@ use super::{
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::thread;
 
-/// Takes the message and completes the send: what a plain receive does when it is polled.
-pub(super) fn outright<T>(locked: &mut Locked<'_, T>) -> Option<(T, Option<Wake>)> {
-    locked.take(None)
-}
+const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
 
 impl<T> Core<T> {
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -50,7 +46,7 @@ impl<T> Core<T> {
         }
         let waiter = pin!(Waiter::new(None));
         let waiter = waiter.as_ref();
-        locked.wait(Role::Taker, waiter, Wake::Thread(thread::current()));
+        locked.wait(Role::Taker, waiter, Wake::this_thread());
         let watched = locked.has_watchers();
         drop(locked);
         let _guard = WithdrawOnUnwind::new(self, Role::Taker, waiter);
@@ -97,7 +93,7 @@ impl<T> Core<T> {
                 drop(wake);
                 return Err(self.why_no_message(closed));
             }
-            let old = locked.wait(Role::Poller, waiter, Wake::Thread(thread::current()));
+            let old = locked.wait(Role::Poller, waiter, Wake::this_thread());
             let watched = locked.has_watchers();
             drop(locked);
             drop(old);
@@ -109,46 +105,43 @@ impl<T> Core<T> {
     }
 
     /// Takes what a waiting sender has, or waits to be woken for one.
-    ///
-    /// `take` takes outright or into custody, and returns what the receiver gets and whom it must wake for it.
-    /// What it returns is answered for even if it is dropped, because a foreign waker may panic before the
-    /// caller has it.
     #[inline]
-    pub(super) fn poll_recv<R>(
+    pub(super) fn poll_recv(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
-        take: impl Fn(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
-    ) -> Poll<Result<R, RecvError>> {
-        assert!(
-            !waiter.is(Stage::Spent),
-            "a receive future was polled again after it had completed"
-        );
+    ) -> Poll<Result<T, RecvError>> {
+        assert!(!waiter.is(Stage::Spent), "{POLLED_AGAIN}");
         if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();
-            if let Some((taken, wake)) = take(&mut locked) {
+            if let Some((message, wake)) = locked.take(None) {
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
                 waiter.set_stage(Stage::Spent);
                 wake_up(wake);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
-                return Poll::Ready(Ok(taken));
+                return Poll::Ready(Ok(message));
             }
         }
-        self.poll_recv_again(waiter, context, take)
+        self.poll_to_take(waiter, context, |locked| locked.take(None))
     }
 
-    /// As [`poll_recv`](Self::poll_recv), where probably nobody waits.
-    fn poll_recv_again<R>(
+    /// Takes by `take`, or waits to be woken for a message.
+    ///
+    /// `take` takes outright or into custody, and returns what the receiver gets and whom it must wake for it.
+    /// What it returns is answered for even if it is dropped, because a foreign waker may panic before the
+    /// caller has it.
+    pub(super) fn poll_to_take<R>(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
         take: impl Fn(&mut Locked<'_, T>) -> Option<(R, Option<Wake>)>,
     ) -> Poll<Result<R, RecvError>> {
+        assert!(!waiter.is(Stage::Spent), "{POLLED_AGAIN}");
         // A waker is cloned before the lock is taken, because that is foreign code, and only if it will
         // probably be needed.
-        let mut fresh = (!waiter.is(Stage::Waiting)).then(|| Wake::Task(context.waker().clone()));
+        let mut fresh = (!waiter.is(Stage::Waiting)).then(|| Wake::task(context));
         loop {
             let mut locked = self.lock();
             if let Some((taken, wake)) = take(&mut locked) {
@@ -156,7 +149,7 @@ impl<T> Core<T> {
                 drop(locked);
                 waiter.set_stage(Stage::Spent);
                 wake_up(wake);
-                // Foreign code, as above.
+                // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
                 return Poll::Ready(Ok(taken));
             }
@@ -181,7 +174,7 @@ impl<T> Core<T> {
                 return Poll::Pending;
             }
             drop(locked);
-            fresh = Some(Wake::Task(context.waker().clone()));
+            fresh = Some(Wake::task(context));
         }
     }
 
@@ -205,7 +198,7 @@ impl<T> Core<T> {
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
     ) -> Poll<Result<(), ReadyError>> {
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::task(context);
         let mut locked = self.lock();
         let closed = locked.state.closed_to_senders();
         if closed.is_some() || locked.a_receiver_waits() {
@@ -240,7 +233,7 @@ impl<T> Core<T> {
         gone: fn(&State<T>) -> bool,
         context: &Context<'_>,
     ) -> Poll<()> {
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::task(context);
         let mut locked = self.lock();
         if gone(&locked.state) {
             let own = locked.leave(Role::Leaver, waiter);

@@ -13,7 +13,6 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::thread;
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -113,7 +112,7 @@ impl<T> Core<T> {
         };
         let waiter = pin!(Waiter::new(Some(message)));
         let waiter = waiter.as_ref();
-        locked.wait(Role::Sender, waiter, Wake::Thread(thread::current()));
+        locked.wait(Role::Sender, waiter, Wake::this_thread());
         let wake = ToWake::flatten(locked.notify_poller(None));
         drop(locked);
         let _guard = WithdrawOnUnwind::new(self, Role::Sender, waiter);
@@ -151,7 +150,7 @@ impl<T> Core<T> {
     #[inline]
     fn begin_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::task(context);
         let mut locked = self.lock();
         if let Some(closed) = locked.state.closed_to_senders() {
             drop(locked);
@@ -207,7 +206,7 @@ impl<T> Core<T> {
                 return Step::Waits;
             }
             drop(locked);
-            wake = Some(Wake::Task(context.waker().clone()));
+            wake = Some(Wake::task(context));
         }
     }
 
@@ -217,7 +216,7 @@ impl<T> Core<T> {
         if waiter.stage() != Stage::Held {
             return;
         }
-        let old = locked.replace_wake(waiter, Wake::Thread(thread::current()));
+        let old = locked.replace_wake(waiter, Wake::this_thread());
         drop(locked);
         drop(old);
         self.block(Role::Sender, waiter, None);
@@ -232,7 +231,7 @@ impl<T> Core<T> {
         if waiter.stage() != Stage::Held {
             return Poll::Ready(());
         }
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::task(context);
         let locked = self.lock();
         if waiter.stage() != Stage::Held {
             drop(locked);

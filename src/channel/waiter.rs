@@ -13,10 +13,15 @@
 //! - What a waiting needs is written when it first waits, and not before: most waiters are moved into place
 //!   before that, some never wait, and moving what is not there costs nothing.
 
-use std::{marker::PhantomPinned, mem::MaybeUninit, ptr::NonNull, task::Waker};
+use std::{
+    marker::PhantomPinned,
+    mem::MaybeUninit,
+    ptr::NonNull,
+    task::{Context, Waker},
+};
 
 use super::{held::HoldLink, party::Part};
-use crate::sync::{AtomicU8, Ordering, UnsafeCell, thread::Thread};
+use crate::sync::{AtomicU8, Ordering, UnsafeCell, thread};
 
 /// Where an operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,23 +77,31 @@ impl Stage {
     }
 }
 
-/// Whom to wake.
-pub(super) enum Wake {
-    Thread(Thread),
-    Task(Waker),
-}
+/// Whom to wake: a task, or a thread as if it were one, so that the handle is two words that stay in registers.
+pub(super) struct Wake(Waker);
 
 impl Wake {
-    /// Runs foreign code: never call this under a lock.
-    pub(super) fn wake(self) {
-        match self {
-            Self::Thread(thread) => thread.unpark(),
-            Self::Task(waker) => waker.wake(),
-        }
+    /// Whoever calls, to be unparked.
+    #[inline]
+    pub(super) fn this_thread() -> Self {
+        Self(thread::waker())
     }
 
+    /// Clones a waker, which is foreign code: never call this under a lock.
+    #[inline]
+    pub(super) fn task(context: &Context<'_>) -> Self {
+        Self(context.waker().clone())
+    }
+
+    /// Runs foreign code: never call this under a lock.
+    #[inline]
+    pub(super) fn wake(self) {
+        self.0.wake();
+    }
+
+    #[inline]
     pub(super) fn will_wake(&self, other: &Waker) -> bool {
-        matches!(self, Self::Task(waker) if waker.will_wake(other))
+        self.0.will_wake(other)
     }
 }
 

@@ -88,7 +88,7 @@ impl<G: Guards> Alternation<G> {
     #[must_use = "what was met is in it"]
     pub fn block(self: Pin<&mut Self>, deadline: Option<Instant>) -> Option<G::Output> {
         let this = self.as_ref().get_ref();
-        let wake = Wake::Thread(thread::current());
+        let wake = Wake::this_thread();
         let mut met = this.attempt(Kind::Thread, Some(wake));
         while met.is_none() {
             if this.party.claimed().is_some() {
@@ -251,7 +251,7 @@ impl<G: Guards> Future for Alternation<G> {
             this.progress.get() != Progress::Spent,
             "an alternation was polled again after it had completed"
         );
-        let wake = Wake::Task(context.waker().clone());
+        let wake = Wake::task(context);
         let Some(met) = this.attempt(Kind::Task, Some(wake)) else {
             return Poll::Pending;
         };
