@@ -87,7 +87,7 @@ impl<T> RecvStream<T> {
     pub(super) fn new(receiver: Receiver<T>) -> Self {
         Self {
             receiver,
-            waiter: Box::pin(Waiter::new(None)),
+            waiter: Box::pin(Waiter::empty()),
             ended: false,
         }
     }
@@ -146,7 +146,7 @@ impl<T> SendSink<T> {
     pub(super) fn new(sender: Sender<T>) -> Self {
         Self {
             sender,
-            waiter: Box::pin(Waiter::new(None)),
+            waiter: Box::pin(Waiter::empty()),
             in_hand: false,
         }
     }

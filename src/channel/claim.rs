@@ -104,17 +104,3 @@ pub(super) unsafe fn notify<T>(waiter: NonNull<Waiter<T>>) -> ToWake {
     waiter.set_stage(Stage::Notified);
     ToWake(wake)
 }
-
-/// Takes the message out of a sender that waited.
-///
-/// # Safety
-///
-/// The caller holds the lock of the sender's channel.
-#[inline]
-pub(super) unsafe fn waiting_message<T>(sender: &Waiter<T>) -> T {
-    // SAFETY: the lock is held, by the caller's word.
-    match unsafe { sender.take_message() } {
-        Some(message) => message,
-        None => unreachable!("a sender that waits has its message"),
-    }
-}

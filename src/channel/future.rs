@@ -39,7 +39,7 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(core: &'a Core<T>, message: T) -> Self {
         Self {
             core,
-            waiter: Waiter::new(Some(message)),
+            waiter: Waiter::with(message),
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a, T> RecvFuture<'a, T> {
     pub(super) fn new(core: &'a Core<T>) -> Self {
         Self {
             core,
-            waiter: Waiter::new(None),
+            waiter: Waiter::empty(),
         }
     }
 }
@@ -166,7 +166,7 @@ impl<'a, T> RecvHeldFuture<'a, T> {
     pub(super) fn new(core: &'a Arc<Core<T>>) -> Self {
         Self {
             core,
-            waiter: Waiter::new(None),
+            waiter: Waiter::empty(),
         }
     }
 }
@@ -205,7 +205,7 @@ impl<'a, T> ReadyFuture<'a, T> {
     pub(super) fn new(core: &'a Core<T>) -> Self {
         Self {
             core,
-            waiter: Waiter::new(None),
+            waiter: Waiter::empty(),
         }
     }
 }
@@ -243,7 +243,7 @@ impl<'a, T> ClosedFuture<'a, T> {
         Self {
             core,
             gone,
-            waiter: Waiter::new(None),
+            waiter: Waiter::empty(),
         }
     }
 }

@@ -44,7 +44,7 @@ impl<T> Core<T> {
             drop(locked);
             return Err(self.why_no_message(closed).into());
         }
-        let waiter = pin!(Waiter::new(None));
+        let waiter = pin!(Waiter::empty());
         let waiter = waiter.as_ref();
         locked.wait(Role::Taker, waiter, Wake::this_thread());
         let watched = locked.has_watchers();
@@ -57,10 +57,7 @@ impl<T> Core<T> {
             Stage::Met => {
                 waiter.set_stage(Stage::Spent);
                 // SAFETY: spent, so no peer may look at it.
-                match unsafe { waiter.take_message() } {
-                    Some(message) => Ok(message),
-                    None => unreachable!("a taker that was met was given a message"),
-                }
+                Ok(unsafe { waiter.take_its_message() })
             }
             Stage::Idle => Err(RecvTimeoutError::Timeout),
             closed => Err(self.why_no_message(closed).into()),
@@ -74,7 +71,7 @@ impl<T> Core<T> {
     ///
     /// `keep` makes of the hold what answers for it, even if a foreign waker panics.
     pub(super) fn hold_blocking<R>(&self, keep: impl Fn(Hold<T>) -> R) -> Result<R, RecvError> {
-        let waiter = pin!(Waiter::new(None));
+        let waiter = pin!(Waiter::empty());
         let waiter = waiter.as_ref();
         let _guard = WithdrawOnUnwind::new(self, Role::Poller, waiter);
         loop {
@@ -114,7 +111,8 @@ impl<T> Core<T> {
         assert!(!waiter.is(Stage::Spent), "{POLLED_AGAIN}");
         if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();
-            if let Some((message, wake)) = locked.take(None) {
+            if let Some((sender, wake)) = locked.claim_sender_without_credit() {
+                let message = locked.complete(sender);
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
                 waiter.set_stage(Stage::Spent);

@@ -21,10 +21,7 @@ fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
         "a peer could see the message"
     );
     // SAFETY: idle or spent, so no peer may look at it.
-    match unsafe { waiter.take_message() } {
-        Some(message) => message,
-        None => unreachable!("a send that was not completed has its message"),
-    }
+    unsafe { waiter.take_its_message() }
 }
 
 /// What a poll of a send came to.
@@ -110,7 +107,7 @@ impl<T> Core<T> {
             }
             Err(message) => message,
         };
-        let waiter = pin!(Waiter::new(Some(message)));
+        let waiter = pin!(Waiter::with(message));
         let waiter = waiter.as_ref();
         locked.wait(Role::Sender, waiter, Wake::this_thread());
         let wake = ToWake::flatten(locked.notify_poller(None));

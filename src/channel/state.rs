@@ -3,7 +3,7 @@
 use std::{pin::Pin, ptr::NonNull, task::Waker};
 
 use super::{
-    claim::{Claimed, can_claim, claim_first, notify, waiting_message},
+    claim::{Claimed, can_claim, claim_first, notify},
     credit::{Credit, Outstanding},
     error::Reason,
     held::HoldLink,
@@ -123,20 +123,34 @@ impl<T> Locked<'_, T> {
 
     /// Takes a message that was sent within credit, or else that of the sender that waited longest, whose send it
     /// completes. `me` is the alternation that takes, which cannot meet itself.
-    // Out of line, the message and the wake handle pass through memory, in halves that the processor must wait for.
-    #[expect(clippy::inline_always, reason = "a tenth of a hand-over, measured")]
-    #[inline(always)]
+    #[inline]
     pub(super) fn take(&mut self, me: Option<&Party>) -> Option<(T, Option<Wake>)> {
         if !self.state.credit.is_empty() {
             return self.take_from_credit();
         }
         let (sender, wake) = self.claim_sender(me)?;
+        Some((self.complete(sender), wake))
+    }
+
+    /// Takes the message of a sender that was claimed, and completes its send.
+    #[inline]
+    pub(super) fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
         // SAFETY: it waited in our list, so it is alive until its stage is final.
         let sender = unsafe { sender.as_ref() };
         // SAFETY: the lock is held.
-        let message = unsafe { waiting_message(sender) };
+        let message = unsafe { sender.take_its_message() };
         sender.set_stage(Stage::Met);
-        Some((message, wake))
+        message
+    }
+
+    /// Claims the sender that waited longest, unless there is a message within credit, which comes first.
+    #[inline]
+    pub(super) fn claim_sender_without_credit(&mut self) -> Option<Claimed<T>> {
+        if self.state.credit.is_empty() {
+            self.claim_sender(None)
+        } else {
+            None
+        }
     }
 
     #[cold]
@@ -160,7 +174,7 @@ impl<T> Locked<'_, T> {
         // SAFETY: it waited in our list, so it is alive until its stage is final.
         let sender = unsafe { sender.as_ref() };
         // SAFETY: the lock is held.
-        let message = unsafe { waiting_message(sender) };
+        let message = unsafe { sender.take_its_message() };
         // SAFETY: the lock is held.
         let wake = unsafe {
             sender.shared(|shared| {
@@ -279,11 +293,7 @@ impl<T> Locked<'_, T> {
             return None;
         }
         let (sender, wake) = self.claim_sender(None)?;
-        // SAFETY: it waited in our list, so it is alive until its stage is final.
-        let sender = unsafe { sender.as_ref() };
-        // SAFETY: the lock is held.
-        let message = unsafe { waiting_message(sender) };
-        sender.set_stage(Stage::Met);
+        let message = self.complete(sender);
         self.state.credit.put(message);
         self.publish_senders();
         Some(ToWake(wake))

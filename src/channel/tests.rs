@@ -262,7 +262,7 @@ fn waiters_may_leave_a_list_from_any_place() {
 
 #[test]
 fn a_list_keeps_its_order_whatever_leaves_it() {
-    let waiters: [Pin<Box<Waiter<()>>>; 4] = std::array::from_fn(|_| Box::pin(Waiter::new(None)));
+    let waiters: [Pin<Box<Waiter<()>>>; 4] = std::array::from_fn(|_| Box::pin(Waiter::empty()));
     let [a, b, c, d] = [0, 1, 2, 3].map(|place| NonNull::from(&*waiters[place]));
     for waiter in &waiters {
         // SAFETY: idle, and ours.

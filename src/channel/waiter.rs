@@ -123,7 +123,7 @@ pub(super) struct Waiter<T> {
     /// Written by [`begin`](Waiter::begin), when the waiter first waits.
     shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
-    slot: UnsafeCell<Option<T>>,
+    slot: UnsafeCell<Slot<T>>,
     _pinned: PhantomPinned,
 }
 
@@ -134,12 +134,30 @@ unsafe impl<T: Send> Send for Waiter<T> {}
 unsafe impl<T: Send> Sync for Waiter<T> {}
 
 impl<T> Waiter<T> {
+    /// One that receives, or waits for something else than a message.
     #[inline]
-    pub(super) fn new(message: Option<T>) -> Self {
+    pub(super) fn empty() -> Self {
+        Self::new(Slot {
+            full: false,
+            message: MaybeUninit::uninit(),
+        })
+    }
+
+    /// One that sends.
+    #[inline]
+    pub(super) fn with(message: T) -> Self {
+        Self::new(Slot {
+            full: true,
+            message: MaybeUninit::new(message),
+        })
+    }
+
+    #[inline]
+    fn new(slot: Slot<T>) -> Self {
         Self {
             stage: AtomicU8::new(Stage::Idle as u8),
             shared: UnsafeCell::new(MaybeUninit::uninit()),
-            slot: UnsafeCell::new(message),
+            slot: UnsafeCell::new(slot),
             _pinned: PhantomPinned,
         }
     }
@@ -215,12 +233,30 @@ impl<T> Waiter<T> {
     ///
     /// # Safety
     ///
-    /// As for [`shared`](Self::shared).
+    /// As for [`shared`](Self::shared), but it need not have begun.
     #[inline]
     pub(super) unsafe fn take_message(&self) -> Option<T> {
         self.slot.with_mut(|slot| {
             // SAFETY: the caller has it alone, for the length of this call.
-            unsafe { (*slot).take() }
+            let slot = unsafe { &mut *slot };
+            slot.full.then(|| slot.take())
+        })
+    }
+
+    /// Takes the message out that is there. Without an `Option` about it, a large one is moved once less.
+    ///
+    /// # Panics
+    ///
+    /// If there is none: a defect of ours.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_message`](Self::take_message).
+    #[inline]
+    pub(super) unsafe fn take_its_message(&self) -> T {
+        self.slot.with_mut(|slot| {
+            // SAFETY: the caller has it alone, for the length of this call.
+            unsafe { &mut *slot }.take()
         })
     }
 
@@ -228,15 +264,40 @@ impl<T> Waiter<T> {
     ///
     /// # Safety
     ///
-    /// As for [`shared`](Self::shared).
+    /// As for [`take_message`](Self::take_message).
     #[inline]
     pub(super) unsafe fn put_message(&self, message: T) {
         self.slot.with_mut(|slot| {
-            // SAFETY: the caller has it alone, for the length of this call. Nothing is dropped by the
-            // assignment: the slot is empty.
+            // SAFETY: the caller has it alone, for the length of this call.
             let slot = unsafe { &mut *slot };
-            debug_assert!(slot.is_none(), "a slot holds one message");
-            *slot = Some(message);
+            debug_assert!(!slot.full, "a slot holds one message");
+            slot.message.write(message);
+            slot.full = true;
         });
+    }
+}
+
+/// A place for one message. Not an `Option`, which would move its empty place about.
+struct Slot<T> {
+    full: bool,
+    message: MaybeUninit<T>,
+}
+
+impl<T> Slot<T> {
+    #[inline]
+    fn take(&mut self) -> T {
+        assert!(self.full, "there is a message");
+        self.full = false;
+        // SAFETY: it was full, so there is a message, and it is not full any more, so nobody else reads it.
+        unsafe { self.message.assume_init_read() }
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        if self.full {
+            // SAFETY: it is full.
+            unsafe { self.message.assume_init_drop() };
+        }
     }
 }

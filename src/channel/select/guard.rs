@@ -111,10 +111,11 @@ pub struct RecvGuard<'a, T> {
 }
 
 impl<'a, T> RecvGuard<'a, T> {
+    #[must_use]
     pub fn new(receiver: &'a Receiver<T>, enabled: bool) -> Self {
         Self {
             core: enabled.then_some(&*receiver.core),
-            waiter: Waiter::new(None),
+            waiter: Waiter::empty(),
             locked: LockedAt::nowhere(),
         }
     }
@@ -242,7 +243,7 @@ impl<'a, T> SendGuard<'a, T> {
         Self {
             core: message.is_some().then_some(&*sender.core),
             home,
-            waiter: Waiter::new(message),
+            waiter: message.map_or_else(Waiter::empty, Waiter::with),
             locked: LockedAt::nowhere(),
         }
     }
