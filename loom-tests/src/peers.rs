@@ -44,7 +44,15 @@ fn run(mut model: loom::model::Builder, name: &str, check: impl Fn() + Send + Sy
     });
     let tried = tried.load(Ordering::Relaxed);
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{tried:>9} interleavings, {seconds:>7.2} s: {name}");
+    let not_all = model
+        .max_duration
+        .is_some_and(|most| begun.elapsed() >= most);
+    let left = if not_all {
+        " (not all: its time was over)"
+    } else {
+        ""
+    };
+    println!("{tried:>9} interleavings, {seconds:>7.2} s: {name}{left}");
 }
 
 /// How an operation waits.
