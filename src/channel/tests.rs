@@ -24,6 +24,8 @@ use super::{
     Held, Receiver, RecvError, SendError, Sender, TrySendError, channel, list::List, waiter::Waiter,
 };
 
+mod slack_and_poison;
+
 /// Few, because Miri is some thousand times slower; enough that both sides come first now and then.
 const ROUNDS: u32 = if cfg!(miri) { 6 } else { 200 };
 
