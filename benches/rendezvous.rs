@@ -1,27 +1,32 @@
 //! The workloads under criterion: the distribution of each, and its change since the run before.
 //!
 //! Criterion runs one channel after the other, so figures of *different* channels are better taken from the
-//! interleaved `rounds`.
-
-#[expect(dead_code, reason = "criterion has columns of its own")]
-mod workload;
+//! interleaved `rounds`. What a waiting thread costs is there alone, because it is no matter of elapsed time.
 
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
+use handover::bench::{Figure, rows, versions};
 
 fn rendezvous(criterion: &mut Criterion) {
-    eprintln!("{}", workload::versions().join(", "));
-    for row in workload::rows() {
+    eprintln!("{}", versions().join(", "));
+    for row in rows() {
+        if row.figure == Figure::Wait {
+            continue;
+        }
         let mut group = criterion.benchmark_group(&row.name);
         group
-            .throughput(Throughput::Elements(row.count))
+            .throughput(Throughput::Elements(1))
+            .sampling_mode(SamplingMode::Flat)
             .sample_size(10)
-            .warm_up_time(Duration::from_millis(300))
-            .measurement_time(Duration::from_secs(2));
+            .warm_up_time(Duration::from_millis(100))
+            .measurement_time(Duration::from_millis(400));
         for entry in &row.entries {
-            group.bench_function(BenchmarkId::from_parameter(entry.name), |bencher| {
-                bencher.iter_custom(|runs| (0..runs).map(|_| (entry.run)(row.count).elapsed).sum());
+            // One iteration is one unit: a message, or a round trip.
+            group.bench_function(BenchmarkId::from_parameter(entry.channel), |bencher| {
+                bencher.iter_custom(|units| (entry.run)(units).elapsed);
             });
         }
         group.finish();

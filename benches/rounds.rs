@@ -1,154 +1,133 @@
-//! Every channel beside every other, interleaved, as one table.
+//! Every channel beside every other, interleaved, as one table for each row and one for all, and as pictures.
 //!
 //! In each round every channel of a workload runs once, and each round begins with another one, so that
 //! whatever else the machine does meanwhile falls on all of them alike. The ratio to ours is taken within a
-//! round; what is printed is the median over the rounds.
+//! round; what is printed is the median over the rounds. A run of all rows draws `docs/benchmarks/*.svg`.
 //!
 //! ```text
-//! cargo bench --bench rounds                          every row, 15 rounds
-//! cargo bench --bench rounds -- --rounds 5 ping-pong  the rows with "ping-pong" in their name
-//! cargo bench --bench rounds -- --only handover       that channel alone, for a profiler
+//! cargo bench --features bench --bench rounds                            every row, 15 rounds, about ten minutes
+//! cargo bench --features bench --bench rounds -- --rounds 5 ping-pong    the rows with "ping-pong" in their name
+//! cargo bench --features bench --bench rounds -- --against none one-way  ours alone, for a profiler
 //! ```
 
-mod workload;
+use std::{
+    fs, io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use std::process::ExitCode;
+use handover::bench::{
+    Pace, RowResult, Workers, choose, markdown, measure, picture, rows, versions,
+};
 
-use workload::{Entry, Row, Run};
-
-const ROUNDS: usize = 15;
+/// Where the pictures of a run of all rows go.
+const PICTURES: &str = "docs/benchmarks";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
-        Err(complaint) => {
-            eprintln!("{complaint}");
-            return ExitCode::from(2);
-        }
+        Err(complaint) => return failed(&complaint),
     };
-    println!("{}, std of this toolchain", workload::versions().join(", "));
+    let rows = match choose(rows(), &arguments.rows, &arguments.against) {
+        Ok(rows) => rows,
+        Err(error) => return failed(&error.to_string()),
+    };
+    println!("{}, std of this toolchain", versions().join(", "));
     println!(
-        "{} rounds, {} processors",
-        arguments.rounds,
+        "{} rounds, {} processors\n",
+        arguments.pace.rounds,
         std::thread::available_parallelism().map_or(1, usize::from)
     );
-    for mut row in workload::rows() {
-        row.entries
-            .retain(|entry| entry.name.starts_with(&arguments.only));
-        if !row.entries.is_empty() && arguments.parts.iter().all(|part| row.name.contains(part)) {
-            print(&row, &measure(&row, arguments.rounds));
+    let mut results: Vec<(Workers, RowResult)> = Vec::new();
+    for row in rows {
+        let result = measure(&row, &arguments.pace, &mut |_| ControlFlow::Continue(()));
+        if let Some(result) = result {
+            println!("{}", markdown::table(&result));
+            results.push((row.workers, result));
         }
     }
+    if let Some(folder) = &arguments.pictures
+        && let Err(complaint) = draw(folder, &results)
+    {
+        return failed(&complaint);
+    }
+    let results: Vec<RowResult> = results.into_iter().map(|(_, result)| result).collect();
+    println!("{}", markdown::summary(&results));
     ExitCode::SUCCESS
 }
 
+fn failed(complaint: &str) -> ExitCode {
+    eprintln!("{complaint}");
+    ExitCode::from(2)
+}
+
+/// One picture for each kind of workers that has rows.
+fn draw(folder: &Path, results: &[(Workers, RowResult)]) -> Result<(), String> {
+    let not_written = |error: io::Error| format!("{} cannot be written: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(not_written)?;
+    for workers in Workers::ALL {
+        let of_these = results.iter().filter(|(their, _)| *their == workers);
+        let panels: Vec<RowResult> = of_these.map(|(_, result)| result.clone()).collect();
+        if panels.is_empty() {
+            continue;
+        }
+        let title = format!("handover beside its rivals: {}", workers.title());
+        let svg = picture::svg(&title, &panels).map_err(|error| error.to_string())?;
+        let file = folder.join(format!("{}.svg", workers.name()));
+        fs::write(&file, svg).map_err(not_written)?;
+        eprintln!("{}", file.display());
+    }
+    Ok(())
+}
+
 struct Arguments {
-    rounds: usize,
-    /// How the name of a channel that takes part begins.
-    only: String,
+    pace: Pace,
     /// What must be in a row's name.
-    parts: Vec<String>,
+    rows: Vec<String>,
+    /// The channels that take part beside ours.
+    against: Vec<String>,
+    /// Where the pictures go.
+    pictures: Option<PathBuf>,
 }
 
 impl Arguments {
     fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Self {
-            rounds: ROUNDS,
-            only: String::new(),
-            parts: Vec::new(),
+            pace: Pace::FULL,
+            rows: Vec::new(),
+            against: Vec::new(),
+            pictures: None,
         };
         while let Some(argument) = given.next() {
             match argument.as_str() {
                 // What `cargo bench` itself adds.
                 "--bench" => {}
+                "--quick" => arguments.pace = Pace::QUICK,
                 "--rounds" => {
-                    arguments.rounds = given
+                    arguments.pace.rounds = given
                         .next()
                         .and_then(|number| number.parse().ok())
                         .filter(|number| *number > 0)
                         .ok_or("--rounds needs a number of 1 or more")?;
                 }
-                "--only" => arguments.only = given.next().ok_or("--only needs a channel's name")?,
+                "--against" => {
+                    let names = given.next().ok_or("--against needs names of channels")?;
+                    arguments.against.extend(names.split(',').map(Into::into));
+                }
+                "--pictures" => {
+                    let folder = given.next().ok_or("--pictures needs a folder")?;
+                    arguments.pictures = Some(folder.into());
+                }
                 option if option.starts_with('-') => {
                     return Err(format!("no such option: {option}"));
                 }
-                part => arguments.parts.push(part.to_owned()),
+                part => arguments.rows.push(part.to_owned()),
             }
+        }
+        if arguments.rows.is_empty() && arguments.against.is_empty() {
+            arguments.pictures.get_or_insert_with(|| PICTURES.into());
         }
         Ok(arguments)
     }
-}
-
-/// The runs of each entry, in the order of the rounds. A first round, not kept, warms everything up.
-fn measure(row: &Row, rounds: usize) -> Vec<Vec<Run>> {
-    let entries = row.entries.len();
-    let mut runs = vec![Vec::with_capacity(rounds); entries];
-    for round in 0..=rounds {
-        for turn in 0..entries {
-            let entry = (round + turn) % entries;
-            let run = (row.entries[entry].run)(row.count);
-            if round > 0 {
-                runs[entry].push(run);
-            }
-        }
-    }
-    runs
-}
-
-fn print(row: &Row, runs: &[Vec<Run>]) {
-    println!("\n### {}\n", row.name);
-    println!(
-        "| channel | ns a {} | quartiles | times ours | processor ns | polls |",
-        row.unit
-    );
-    println!("|---|---:|---:|---:|---:|---:|");
-    let ours = &runs[0];
-    for (entry, runs) in row.entries.iter().zip(runs) {
-        println!("{}", line(entry, runs, ours, row.count));
-    }
-}
-
-/// One line of a row's table. Everything in it is the median of the rounds.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts and times far below 2^52"
-)]
-fn line(entry: &Entry, runs: &[Run], ours: &[Run], count: u64) -> String {
-    let per_unit = |time: std::time::Duration| time.as_nanos() as f64 / count as f64;
-    let elapsed = sorted(runs.iter().map(|run| per_unit(run.elapsed)));
-    let cpu = sorted(runs.iter().map(|run| per_unit(run.cpu)));
-    let ratio = sorted(
-        runs.iter()
-            .zip(ours)
-            .map(|(run, ours)| run.elapsed.as_secs_f64() / ours.elapsed.as_secs_f64()),
-    );
-    let polls = sorted(
-        runs.iter()
-            .filter_map(|run| Some(run.polls? as f64 / count as f64)),
-    );
-    format!(
-        "| {} | {:.0} | {:.0}-{:.0} | {:.2} | {:.0} | {} |",
-        entry.name,
-        quantile(&elapsed, 2),
-        quantile(&elapsed, 1),
-        quantile(&elapsed, 3),
-        quantile(&ratio, 2),
-        quantile(&cpu, 2),
-        if polls.is_empty() {
-            "-".to_owned()
-        } else {
-            format!("{:.2}", quantile(&polls, 2))
-        },
-    )
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// The value below which `quarters` quarters of the sorted values lie.
-fn quantile(sorted: &[f64], quarters: usize) -> f64 {
-    sorted[(sorted.len() - 1) * quarters / 4]
 }

@@ -16,6 +16,9 @@ pub mod wire;
 #[cfg(feature = "net")]
 pub mod net;
 
+#[cfg(feature = "bench")]
+pub mod bench;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 

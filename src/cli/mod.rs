@@ -1,7 +1,10 @@
 //! The `handover` program.
 //!
-//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker.
+//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker. With the feature
+//! `bench`, `handover bench` measures the channel beside its rivals.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod command;
 mod endpoint;
 mod limits;
@@ -35,6 +38,16 @@ pub fn main() -> ExitCode {
     let run = || match program.action {
         Action::Map(options) => map::main(&options),
         Action::Work(options) => work::main(&options),
+        #[cfg(feature = "bench")]
+        Action::Bench(options) => bench::main(&options),
+        #[cfg(not(feature = "bench"))]
+        Action::Bench(_) => {
+            eprintln!(
+                "handover: this program was built without its measurements: build it with \
+                 --features cli,bench"
+            );
+            ExitCode::from(2)
+        }
     };
     // The panic's own message is on standard error by now.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(ExitCode::from(125))

@@ -25,6 +25,13 @@ pub enum Action {
     Map(Box<MapOptions>),
     /// Join a `handover map --listen` as a worker
     Work(WorkOptions),
+    /// Measure Handover's channel beside its rivals on this machine
+    #[cfg(feature = "bench")]
+    Bench(Box<super::bench::BenchOptions>),
+    /// Says how to get a program that measures
+    #[cfg(not(feature = "bench"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Bench(NotBuilt),
 }
 
 const MAP_HELP: &str = "\
@@ -138,6 +145,15 @@ pub struct MapOptions {
     pub command: Vec<OsString>,
 }
 
+/// What a program without the measurements takes, in order to say that it is one.
+#[cfg(not(feature = "bench"))]
+#[derive(Args, Debug)]
+pub struct NotBuilt {
+    /// Anything
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub ignored: Vec<OsString>,
+}
+
 const WORK_HELP: &str = "\
   Ctrl-C finishes the unit at hand and leaves; a second Ctrl-C gives the unit
   back, for another worker.
@@ -214,7 +230,7 @@ mod tests {
         let args = ["handover", "map"].iter().chain(args);
         match Program::try_parse_from(args).unwrap().action {
             Action::Map(options) => *options,
-            Action::Work(_) => unreachable!(),
+            Action::Work(_) | Action::Bench(_) => unreachable!(),
         }
     }
 
