@@ -22,6 +22,8 @@ mod measure;
 pub mod picture;
 mod rows;
 mod run;
+pub mod semantics;
+pub mod shape;
 mod statistics;
 mod tasks;
 mod threads;

@@ -5,6 +5,7 @@
 
 mod options;
 mod output;
+mod shape;
 mod watch;
 
 use std::fs::OpenOptions;

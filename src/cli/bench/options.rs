@@ -70,11 +70,16 @@ pub struct BenchOptions {
 
 /// Measurements beside the rows: a subcommand each.
 #[derive(Debug, Subcommand)]
-pub enum Other {}
+pub enum Other {
+    /// Run a pipeline of your own shape over several capacities: what a buffer hides
+    Shape(Box<super::shape::ShapeOptions>),
+}
 
 impl Other {
     /// Runs it.
     pub fn main(&self) -> ExitCode {
-        match *self {}
+        match self {
+            Self::Shape(options) => super::shape::main(options),
+        }
     }
 }
