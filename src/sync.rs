@@ -6,7 +6,7 @@
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Arc,
-    atomic::{AtomicU8, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
 };
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
@@ -14,17 +14,19 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 
-#[cfg(all(not(loom), feature = "net"))]
+#[cfg(not(loom))]
 pub(crate) use parking_lot::Mutex;
 
 #[cfg(loom)]
-pub(crate) use loomed::{BriefLock, BriefLockGuard, Spin, place};
+pub(crate) use loomed::{BriefLock, BriefLock as Mutex, BriefLockGuard, Spin, place};
 
 /// The place of a lock in the order in which whoever needs several takes them: its address.
 #[cfg(not(loom))]
 pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
     std::ptr::from_ref(lock).addr()
 }
+
+pub(crate) mod time;
 
 #[cfg(not(loom))]
 mod lock;
@@ -63,9 +65,9 @@ pub(crate) mod thread {
     #[cfg(loom)]
     use loom::thread::{Thread, current};
     #[cfg(not(loom))]
-    pub(crate) use std::thread::park;
+    use std::thread::current;
     #[cfg(not(loom))]
-    use std::thread::{Thread, current};
+    pub(crate) use std::thread::{Thread, park};
     use std::{
         sync::Arc,
         task::{Wake, Waker},
@@ -107,7 +109,8 @@ pub(crate) mod thread {
     /// Parks until unparked or until `deadline`; returns whether the deadline has passed. May return early.
     #[cfg(not(loom))]
     pub(crate) fn park_until(deadline: Instant) -> bool {
-        match deadline.checked_duration_since(Instant::now()) {
+        let now = super::time::Moment::look(true).instant();
+        match deadline.checked_duration_since(now) {
             Some(left) if !left.is_zero() => {
                 std::thread::park_timeout(left);
                 false
@@ -138,7 +141,7 @@ mod loomed {
     pub(crate) struct BriefLockGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
 
     /// Under loom waiting before parking is one more look: a loop would only multiply the interleavings.
-    pub(crate) struct Spin;
+    pub struct Spin;
 
     impl Spin {
         pub(crate) fn new() -> Self {

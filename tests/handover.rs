@@ -28,6 +28,8 @@ mod ledger;
 mod meeting;
 #[path = "handover/stage.rs"]
 mod stage;
+#[path = "handover/timed_tasks.rs"]
+mod timed_tasks;
 #[path = "handover/timing_out.rs"]
 mod timing_out;
 #[path = "handover/trying.rs"]

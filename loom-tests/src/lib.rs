@@ -11,6 +11,7 @@
     reason = "all of it is tests; `send`, `sent` and `sending` are the words for what they name"
 )]
 
+mod alternations;
 mod closing;
 mod credit;
 mod crowd;
@@ -21,4 +22,5 @@ mod meeting;
 mod peers;
 mod poison;
 mod select;
+mod timers;
 mod trying;

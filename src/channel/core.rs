@@ -25,13 +25,15 @@ use super::{
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, BriefLock, Ordering, Spin, place, thread};
+use crate::sync::{AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, thread};
 
 pub(super) struct Core<T> {
     state: BriefLock<State<T>>,
     /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone, so
     /// `Relaxed` is enough.
     senders_waiting: AtomicUsize,
+    /// Whether the channel was closed to receivers, as such a hint too.
+    is_over: AtomicBool,
     pub(super) spin: Spin,
 }
 
@@ -46,6 +48,7 @@ impl<T> Core<T> {
         Self {
             state: BriefLock::new(State::new()),
             senders_waiting: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
             spin: Spin::new(),
         }
     }
@@ -64,6 +67,12 @@ impl<T> Core<T> {
     #[inline]
     pub(super) fn a_sender_seems_to_wait(&self) -> bool {
         self.senders_waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a receive would probably not have to wait.
+    #[inline]
+    pub(super) fn seems_to_have_something(&self) -> bool {
+        self.a_sender_seems_to_wait() || self.is_over.load(Ordering::Relaxed)
     }
 
     /// Blocks the thread, which waits as `waiter`, until a peer has changed its stage or the deadline has
@@ -116,6 +125,7 @@ impl<T> Core<T> {
     /// The last sender is gone: nobody who waits for a message will get one.
     #[cold]
     pub(super) fn close_to_receivers(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
         self.wake_each(|locked| {
             locked
                 .dismiss_taker()
@@ -142,6 +152,7 @@ impl<T> Core<T> {
         if poisoned.is_err() {
             return false;
         }
+        self.is_over.store(true, Ordering::Relaxed);
         self.wake_each(|locked| {
             locked
                 .dismiss_sender()

@@ -58,6 +58,9 @@ mod sending;
 mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod ticker;
+mod timed;
+mod timer;
 mod waiter;
 
 use std::{
@@ -77,8 +80,10 @@ pub use self::{
     granting::Remaining,
     held::Held,
     select::Select,
+    ticker::{Ticker, tick},
+    timed::{RecvTimeoutFuture, SendTimeoutFromFuture, SendTimeoutFuture},
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, time::deadline_after};
 
 /// Makes a channel without a buffer: whatever is sent goes from hand to hand.
 ///
@@ -92,11 +97,6 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
         core: Arc::clone(&core),
     };
     (sender, Receiver { core })
-}
-
-/// When `timeout` from now is; `None`, which waits for ever, if the clock cannot tell that far ahead.
-fn deadline_after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
 }
 
 /// The end of a channel that hands messages over. Made by [`channel`]; clone it for more senders.

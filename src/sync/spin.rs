@@ -14,7 +14,7 @@ use std::{hint, num::NonZero, sync::OnceLock, thread, time::Instant};
 use super::{AtomicU64, Ordering};
 
 /// The account of one channel. A lost update costs a little time and nothing else, so `Relaxed` is enough.
-pub(crate) struct Spin {
+pub struct Spin {
     /// What waits that paid have saved, less what others lost, in nanoseconds.
     earned: AtomicU64,
     /// Until when threads park at once, on the clock of [`nanoseconds`].

@@ -1,11 +1,12 @@
 //! The alternation itself: lock, check, look, commit or wait.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     marker::PhantomPinned,
+    mem,
     pin::Pin,
-    ptr::{self, NonNull},
-    task::{Context, Poll},
+    ptr::NonNull,
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
@@ -15,13 +16,16 @@ use smallvec::SmallVec;
 use super::{
     super::{
         party::{Part, Party},
+        timer::Alarm,
         waiter::Wake,
     },
     Choice, Kind,
-    guard::Wakes,
-    list::Guards,
+    able::Able,
+    guard::{Guard, Wakes},
+    list::{Guards, Member},
+    timing::Timing,
 };
-use crate::sync::{random_below, thread};
+use crate::sync::{thread, time::Moment};
 
 /// How far an alternation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +33,11 @@ enum Progress {
     /// It has looked at nothing yet, or has left everything again.
     Idle,
     /// Its guards hang in the lists of their channels.
-    Waiting(Kind),
+    Waiting {
+        kind: Kind,
+        /// Whether a peer may claim it there. One that only receives, in a task, is only woken.
+        claimable: bool,
+    },
     /// It has committed to this guard, and left the others.
     Met(usize),
     /// The outcome was given out.
@@ -45,8 +53,12 @@ pin_project! {
         guards: G,
         choice: Choice,
         progress: Cell<Progress>,
-        // The guards that are switched on, in the order in which their channels are locked.
-        order: SmallVec<[usize; 8]>,
+        // Whether a guard waits for an instant.
+        has_timers: bool,
+        // The places of the channels of the guards that are switched on, with the guards' indices, in the order of
+        // locking. Made when it is needed: an alternation that can meet at once locks one channel at a time.
+        order: OnceCell<SmallVec<[(usize, usize); 4]>>,
+        alarm: Alarm,
         #[pin]
         _pinned: PhantomPinned,
     }
@@ -59,18 +71,17 @@ pin_project! {
 }
 
 impl<G: Guards> Alternation<G> {
+    #[inline]
     pub fn new(guards: G, choice: Choice) -> Self {
-        let place = |index: &usize| guards.guard(*index).place();
-        let mut order: SmallVec<[usize; 8]> = (0..guards.count())
-            .filter(|index| place(index).is_some())
-            .collect();
-        order.sort_by_key(place);
+        let is_timer = |index| matches!(guards.member(index), Member::Timer(_));
         Self {
             party: Party::new(),
+            has_timers: (0..guards.count()).any(is_timer),
             guards,
             choice,
             progress: Cell::new(Progress::Idle),
-            order,
+            order: OnceCell::new(),
+            alarm: Alarm::new(),
             _pinned: PhantomPinned,
         }
     }
@@ -79,167 +90,332 @@ impl<G: Guards> Alternation<G> {
     #[must_use = "what was met is in it"]
     pub fn now(self: Pin<&mut Self>) -> Option<G::Output> {
         let this = self.as_ref().get_ref();
-        let met = this.attempt(Kind::Thread, None)?;
-        this.guards.guard(met).block_until_done();
-        Some(this.finish(met))
+        let met = this
+            .meet_alone(Kind::Thread)
+            .or_else(|| this.attempt(Kind::Thread, None))?;
+        Some(this.block_until_done(met))
     }
 
     /// Blocks the thread until a guard was met or `deadline` has passed.
     #[must_use = "what was met is in it"]
     pub fn block(self: Pin<&mut Self>, deadline: Option<Instant>) -> Option<G::Output> {
         let this = self.as_ref().get_ref();
-        let wake = Wake::this_thread();
-        let mut met = this.attempt(Kind::Thread, Some(wake));
-        while met.is_none() {
-            if this.party.claimed().is_some() {
-                met = this.attempt(Kind::Thread, None);
-            } else {
-                match deadline {
-                    None => thread::park(),
-                    Some(instant) => {
-                        if thread::park_until(instant) {
-                            // A peer that claimed it before the deadline has met it.
-                            met = Some(this.withdraw()?);
-                        }
-                    }
-                }
-            }
-        }
-        let met = met?;
-        this.guards.guard(met).block_until_done();
-        Some(this.finish(met))
+        let met = match this.meet_alone(Kind::Thread) {
+            Some(met) => met,
+            None => this.block_until_met(deadline)?,
+        };
+        Some(this.block_until_done(met))
     }
 
+    fn block_until_met(&self, deadline: Option<Instant>) -> Option<usize> {
+        let wake = Wake::this_thread();
+        let mut met = self.attempt(Kind::Thread, Some(wake));
+        if met.is_none() && self.spin() {
+            met = self.attempt(Kind::Thread, None);
+        }
+        while met.is_none() {
+            let is_time = self.party.claimed().is_none() && self.park(deadline);
+            if is_time || self.party.claimed().is_some() {
+                met = self.attempt(Kind::Thread, None);
+            }
+            if met.is_none()
+                && is_time
+                && deadline.is_some_and(|deadline| Moment::look(true).has_come_to(deadline))
+            {
+                // A peer that claimed it before the deadline has met it.
+                return self.withdraw();
+            }
+        }
+        met
+    }
+
+    /// Waits a little, because a peer will probably come at once; returns whether one has.
+    ///
+    /// What the wait costs or saves is booked at the channel that is locked first: the same one for alternations
+    /// over the same channels, so a wait that was in vain makes the next ones park at once.
+    fn spin(&self) -> bool {
+        let account = self
+            .order()
+            .first()
+            .and_then(|&(_, first)| self.guard(first).spin());
+        account.is_some_and(|account| account.until(|| self.party.claimed().is_some()))
+    }
+
+    /// Parks until a peer wakes the thread, until the first timer is due, or until `deadline`; returns whether it
+    /// is that time. May return early.
+    fn park(&self, deadline: Option<Instant>) -> bool {
+        if let Some(instant) = self.first_due().into_iter().chain(deadline).min() {
+            return thread::park_until(instant);
+        }
+        thread::park();
+        false
+    }
+
+    #[inline]
+    fn block_until_done(&self, met: usize) -> G::Output {
+        if let Member::Channel(guard) = self.guards.member(met) {
+            guard.block_until_done();
+        }
+        self.finish(met)
+    }
+
+    #[inline]
     fn finish(&self, met: usize) -> G::Output {
         self.progress.set(Progress::Spent);
         self.guards.output(met)
     }
 
-    /// Locks everything and looks; commits to a guard, or waits on all if there is a `wake` handle for that.
-    fn attempt(&self, kind: Kind, wake: Option<Wake>) -> Option<usize> {
-        if let Progress::Met(index) = self.progress.get() {
-            return Some(index);
+    /// A guard of those that have a channel.
+    #[inline]
+    fn guard(&self, index: usize) -> &dyn Guard {
+        match self.guards.member(index) {
+            Member::Channel(guard) => guard,
+            Member::Timer(_) => unreachable!("a timer has no channel to be locked"),
         }
-        let mut wakes = Wakes::default();
-        let mut old = None;
-        let mut wake = wake;
-        let mut watched = SmallVec::<[usize; 8]>::new();
-        self.with_all_locked(|| {
-            let met = self.party.claimed().or_else(|| self.meet(kind, &mut wakes));
-            if let Some(met) = met {
-                self.progress.set(Progress::Met(met));
-                old = self.leave(kind, &mut wakes);
-            } else if let Some(wake) = wake.take() {
-                self.progress.set(Progress::Waiting(kind));
-                // SAFETY: the locks of all its channels are held.
-                old = unsafe { self.party.wait(wake) };
-                for &index in &self.order {
-                    let part = Part {
-                        party: NonNull::from(&self.party),
-                        index,
-                    };
-                    if self.guards.guard(index).wait(part, kind, &mut wakes) {
-                        watched.push(index);
-                    }
+    }
+
+    #[inline]
+    fn order(&self) -> &[(usize, usize)] {
+        self.order.get_or_init(|| {
+            let mut order = SmallVec::new();
+            for index in 0..self.guards.count() {
+                if let Member::Channel(guard) = self.guards.member(index)
+                    && let Some(place) = guard.place()
+                {
+                    order.push((place, index));
                 }
             }
-        });
-        drop(old);
-        wakes.wake_all();
-        for index in watched {
-            self.guards.guard(index).wake_watchers();
-        }
-        match self.progress.get() {
-            Progress::Met(index) => Some(index),
-            _ => None,
-        }
+            order.sort_unstable();
+            order
+        })
     }
 
-    /// Gives up, unless a peer has claimed a guard: then that is returned.
-    fn withdraw(&self) -> Option<usize> {
-        let Progress::Waiting(kind) = self.progress.get() else {
-            return None;
-        };
-        let mut wakes = Wakes::default();
-        let mut old = None;
-        self.with_all_locked(|| {
-            let claimed = self.party.claimed();
-            self.progress
-                .set(claimed.map_or(Progress::Idle, Progress::Met));
-            old = self.leave(kind, &mut wakes);
-        });
-        drop(old);
-        wakes.wake_all();
-        match self.progress.get() {
-            Progress::Met(index) => Some(index),
-            _ => None,
-        }
-    }
-
-    /// With all locks held: commits to a guard that can meet.
-    fn meet(&self, kind: Kind, wakes: &mut Wakes) -> Option<usize> {
-        let mut able: SmallVec<[usize; 8]> = self
-            .order
+    /// The guards that have a channel and are switched on, in the order of locking.
+    #[inline]
+    fn switched_on(&self) -> impl DoubleEndedIterator<Item = (usize, &dyn Guard)> {
+        self.order()
             .iter()
-            .copied()
-            .filter(|&index| self.guards.guard(index).can_meet(&self.party))
-            .collect();
-        if self.choice == Choice::Biased {
-            able.sort_unstable_by(|a, b| b.cmp(a));
+            .map(|&(_, index)| (index, self.guard(index)))
+    }
+
+    fn timers(&self) -> impl Iterator<Item = (usize, &dyn Timing)> {
+        let indices = if self.has_timers {
+            0..self.guards.count()
+        } else {
+            0..0
+        };
+        indices.filter_map(|index| match self.guards.member(index) {
+            Member::Timer(timer) => Some((index, timer)),
+            Member::Channel(_) => None,
+        })
+    }
+
+    /// When the first timer is due.
+    fn first_due(&self) -> Option<Instant> {
+        self.timers().filter_map(|(_, timer)| timer.due()).min()
+    }
+
+    /// What the clock says, if there is a timer to look at it for.
+    #[inline]
+    fn look_at_the_clock(&self) -> Option<Moment> {
+        let has_waited = matches!(self.progress.get(), Progress::Waiting { .. });
+        self.has_timers.then(|| Moment::look(has_waited))
+    }
+
+    /// Commits to a guard that can meet, looking under one lock at a time. The party hangs in no list meanwhile, or
+    /// only where it can be woken but not claimed, so to meet is a plain operation on one channel.
+    ///
+    /// `None` says nothing: where nobody was met, only a look under all locks tells whether to wait.
+    #[inline]
+    fn meet_alone(&self, kind: Kind) -> Option<usize> {
+        let hangs = match self.progress.get() {
+            Progress::Idle => false,
+            Progress::Waiting {
+                claimable: false, ..
+            } => true,
+            _ => return None,
+        };
+        let moment = self.look_at_the_clock();
+        let count = self.guards.count();
+        let mut able = Able::none_of(count);
+        for index in 0..count {
+            if self.seems_able(index, moment) {
+                able.add(index);
+            }
         }
-        while !able.is_empty() {
-            // A peer that is an alternation too may be claimed elsewhere meanwhile; then the next one.
-            let index = match self.choice {
-                Choice::Fair => able.swap_remove(random_below(able.len())),
-                Choice::Biased => able.pop()?,
+        let mut wakes = Wakes::default();
+        while let Some(index) = able.pick(self.choice) {
+            let has_met = match self.guards.member(index) {
+                Member::Channel(guard) => guard.meet_alone(&self.party, kind, &mut wakes),
+                Member::Timer(timer) => moment.is_some_and(|moment| timer.ring(moment)),
             };
-            if self.guards.guard(index).meet(&self.party, kind, wakes) {
+            if has_met {
+                self.progress.set(Progress::Met(index));
+                let old = hangs.then(|| self.leave_one_by_one(kind, &mut wakes));
+                wakes.wake_all();
+                drop(old);
                 return Some(index);
             }
         }
         None
     }
 
-    /// With all locks held: takes every waiter off its list. Returns the wake handle.
-    fn leave(&self, kind: Kind, wakes: &mut Wakes) -> Option<Wake> {
-        for &index in &self.order {
-            self.guards.guard(index).leave(kind, wakes);
+    /// Takes every waiter off its list, once no peer can claim the party any more. Returns the wake handle.
+    fn leave_one_by_one(&self, kind: Kind, wakes: &mut Wakes) -> Option<Wake> {
+        for (_, guard) in self.switched_on() {
+            guard.leave_alone(kind, wakes);
         }
-        // SAFETY: the locks of all its channels are held.
+        // SAFETY: it has left all lists, each under its lock, so it has no waiter that a peer could find.
         unsafe { self.party.rest() }
     }
 
-    /// Locks all distinct channels, in the order of their places, while `then` runs.
-    fn with_all_locked(&self, then: impl FnOnce()) {
-        let mut then = Some(then);
-        self.lock_from(0, &mut || {
-            if let Some(then) = then.take() {
-                then();
-            }
-        });
+    #[inline]
+    fn seems_able(&self, index: usize, moment: Option<Moment>) -> bool {
+        match self.guards.member(index) {
+            Member::Channel(guard) => guard.seems_able(),
+            Member::Timer(timer) => is_due(timer, moment),
+        }
     }
 
-    fn lock_from(&self, at: usize, then: &mut dyn FnMut()) {
-        let Some(&first) = self.order.get(at) else {
-            return then();
+    /// Locks everything and looks; commits to a guard, or waits on all if there is a `wake` handle for that.
+    ///
+    /// Once all is locked, each channel is unlocked as soon as it is dealt with: nobody can tell the difference, for
+    /// no other lock is taken after that.
+    fn attempt(&self, kind: Kind, wake: Option<Wake>) -> Option<usize> {
+        let mut wakes = Wakes::default();
+        if let Some(claimed) = self.party.claimed() {
+            // The peer, who may be at it still, is done once its channel could be locked in order to leave it.
+            self.progress.set(Progress::Met(claimed));
+            let old = self.leave_one_by_one(kind, &mut wakes);
+            drop(old);
+            wakes.wake_all();
+            return Some(claimed);
+        }
+        let moment = self.look_at_the_clock();
+        let mut watched = Able::none_of(self.guards.count());
+        let (locked, able) = self.lock_and_look(moment);
+        let met = self
+            .party
+            .claimed()
+            .or_else(|| self.meet(able, kind, moment, &mut wakes));
+        let old = if let Some(met) = met {
+            self.progress.set(Progress::Met(met));
+            self.leave(locked, kind, &mut wakes)
+        } else if let Some(wake) = wake {
+            // SAFETY: the locks of all its channels are held.
+            let old = unsafe { self.party.wait(wake) };
+            let party = NonNull::from(&self.party);
+            let waiting = |claimable| Progress::Waiting { kind, claimable };
+            self.progress.set(waiting(true));
+            let mut claimable = false;
+            for (index, guard) in self.switched_on().rev() {
+                claimable |= guard.may_be_claimed(kind);
+                if guard.wait_and_unlock(Part { party, index }, kind, &mut wakes) {
+                    watched.add(index);
+                }
+            }
+            self.progress.set(waiting(claimable));
+            mem::forget(locked);
+            old
+        } else {
+            None
         };
-        let first = self.guards.guard(first);
-        first.lock(&mut || {
-            let rest = self.order.get(at + 1..).unwrap_or_default();
-            let same = rest
-                .iter()
-                .take_while(|index| self.guards.guard(**index).place() == first.place());
-            let mut next = at + 1;
-            for &index in same.clone() {
-                self.guards.guard(index).share_lock(first.locked());
-                next += 1;
-            }
-            self.lock_from(next, then);
-            for &index in same {
-                self.guards.guard(index).share_lock(ptr::null_mut());
-            }
-        });
+        drop(old);
+        wakes.wake_all();
+        while let Some(index) = watched.pick(Choice::Biased) {
+            self.guard(index).wake_watchers();
+        }
+        met
     }
+
+    /// Gives up, unless a peer has claimed a guard: then that is returned.
+    fn withdraw(&self) -> Option<usize> {
+        let Progress::Waiting { kind, .. } = self.progress.get() else {
+            return None;
+        };
+        let mut wakes = Wakes::default();
+        let (locked, _) = self.lock_and_look(None);
+        let claimed = self.party.claimed();
+        self.progress
+            .set(claimed.map_or(Progress::Idle, Progress::Met));
+        let old = self.leave(locked, kind, &mut wakes);
+        drop(old);
+        wakes.wake_all();
+        claimed
+    }
+
+    /// With all locks held: commits to a guard that can meet; a timer can if it is due at `moment`.
+    fn meet(
+        &self,
+        mut able: Able,
+        kind: Kind,
+        moment: Option<Moment>,
+        wakes: &mut Wakes,
+    ) -> Option<usize> {
+        // A peer that is an alternation too may be claimed elsewhere meanwhile, and a tick may be met by somebody
+        // else; then the next one.
+        while let Some(index) = able.pick(self.choice) {
+            let has_met = match self.guards.member(index) {
+                Member::Channel(guard) => guard.meet(&self.party, kind, wakes),
+                Member::Timer(timer) => moment.is_some_and(|moment| timer.ring(moment)),
+            };
+            if has_met {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Takes every waiter off its list, and releases all locks. Returns the wake handle.
+    fn leave(&self, locked: AllLocked<'_, G>, kind: Kind, wakes: &mut Wakes) -> Option<Wake> {
+        // SAFETY: the locks of all its channels are held.
+        let wake = unsafe { self.party.rest() };
+        for (_, guard) in self.switched_on().rev() {
+            guard.leave_and_unlock(kind, wakes);
+        }
+        mem::forget(locked);
+        wake
+    }
+
+    /// Locks all distinct channels, in the order of their places, until what is returned is dropped, and tells which
+    /// guards can meet.
+    fn lock_and_look(&self, moment: Option<Moment>) -> (AllLocked<'_, G>, Able) {
+        let all = AllLocked(self);
+        let mut able = Able::none_of(self.guards.count());
+        let mut before: Option<(usize, &dyn Guard)> = None;
+        for &(place, index) in self.order() {
+            let guard = self.guard(index);
+            let other = before.filter(|(other, _)| *other == place);
+            if guard.lock_and_look(other.map(|(_, guard)| guard), &self.party) {
+                able.add(index);
+            }
+            before = Some((place, guard));
+        }
+        for (index, timer) in self.timers() {
+            if is_due(timer, moment) {
+                able.add(index);
+            }
+        }
+        (all, able)
+    }
+}
+
+/// The locks of all channels of an alternation, released when it is dropped. Whoever has released them forgets it.
+///
+/// In either case the guards go in the reverse order: one that has locked a channel comes after those that share it.
+struct AllLocked<'a, G: Guards>(&'a Alternation<G>);
+
+impl<G: Guards> Drop for AllLocked<'_, G> {
+    fn drop(&mut self) {
+        for (_, guard) in self.0.switched_on().rev() {
+            guard.unlock();
+        }
+    }
+}
+
+#[inline]
+fn is_due(timer: &dyn Timing, moment: Option<Moment>) -> bool {
+    moment.is_some_and(|moment| timer.due().is_some_and(|due| moment.has_come_to(due)))
 }
 
 impl<G: Guards> Future for Alternation<G> {
@@ -247,17 +423,31 @@ impl<G: Guards> Future for Alternation<G> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<G::Output> {
         let this = self.as_ref().get_ref();
-        assert!(
-            this.progress.get() != Progress::Spent,
-            "an alternation was polled again after it had completed"
-        );
-        let wake = Wake::task(context);
-        let Some(met) = this.attempt(Kind::Task, Some(wake)) else {
+        let met = match this.progress.get() {
+            Progress::Met(met) => Some(met),
+            Progress::Spent => panic!("an alternation was polled again after it had completed"),
+            Progress::Idle
+            | Progress::Waiting {
+                claimable: false, ..
+            } => this.meet_alone(Kind::Task),
+            // Probably it was woken, and needs no new wake handle.
+            Progress::Waiting { .. } => this.attempt(Kind::Task, None),
+        };
+        let met = met.or_else(|| {
+            // Cloned before the locks are taken, because it is foreign code.
+            let wake = Wake::task(context);
+            this.attempt(Kind::Task, Some(wake))
+        });
+        let Some(met) = met else {
+            if let Some(due) = this.first_due() {
+                this.alarm.set(due, context);
+            }
             return Poll::Pending;
         };
-        match this.guards.guard(met).poll_until_done(context) {
-            Poll::Ready(()) => Poll::Ready(this.finish(met)),
-            Poll::Pending => Poll::Pending,
+        this.alarm.clear();
+        if let Member::Channel(guard) = this.guards.member(met) {
+            ready!(guard.poll_until_done(context));
         }
+        Poll::Ready(this.finish(met))
     }
 }

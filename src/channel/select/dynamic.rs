@@ -9,13 +9,15 @@ use std::{
 
 use super::{
     super::{
-        Receiver, Sender, deadline_after,
+        Receiver, Sender, Ticker,
         error::{RecvError, SendError},
     },
     Alternation, Choice,
-    guard::{Guard, RecvGuard, SendGuard},
-    list::Guards,
+    guard::{RecvGuard, SendGuard},
+    list::{Element, Guards, Member},
+    timing::{TickGuard, TimerGuard},
 };
+use crate::sync::time::deadline_after;
 
 /// An alternation over a number of channels that is known only at run time; otherwise as
 /// [`select!`](crate::select).
@@ -62,16 +64,11 @@ impl<'a, R> Select<'a, R> {
     /// Adds a guard that meets when a message was taken from `receiver`, `Ok(message)`, or when every sender is
     /// gone, `Err(RecvError)`.
     pub fn recv<T: Send>(
-        mut self,
+        self,
         receiver: &'a Receiver<T>,
         then: impl FnOnce(Result<T, RecvError>) -> R + Send + 'a,
     ) -> Self {
-        self.branches.0.push(Box::new(Branching {
-            guard: RecvGuard::new(receiver, true),
-            result: RecvGuard::result,
-            then: Cell::new(Some(then)),
-        }));
-        self
+        self.with(RecvGuard::new(receiver, true), then)
     }
 
     /// Adds a guard that offers the message that is in `home`, and meets when a receiver has taken it, `Ok(())`,
@@ -80,14 +77,43 @@ impl<'a, R> Select<'a, R> {
     /// Whenever the message was not taken, because the send failed or because another guard met, it is in `home`
     /// again when the alternation returns. With nothing in `home` the guard is switched off.
     pub fn send<T: Send>(
-        mut self,
+        self,
         sender: &'a Sender<T>,
         home: &'a mut Option<T>,
         then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
     ) -> Self {
+        self.with(SendGuard::new(sender, home, true), then)
+    }
+
+    /// Adds a guard that meets once `duration` has passed since it was added. What follows gets the instant at
+    /// which it was due. Where the clock cannot tell that far ahead (centuries), it never meets.
+    pub fn after(self, duration: Duration, then: impl FnOnce(Instant) -> R + Send + 'a) -> Self {
+        self.with(TimerGuard::after(duration, true), then)
+    }
+
+    /// Adds a guard that meets once the clock has come to `instant`. What follows gets that instant.
+    ///
+    /// It competes as every guard does. To end the whole alternation whatever else can meet at that moment, there
+    /// is [`block_deadline`](Self::block_deadline).
+    pub fn at(self, instant: Instant, then: impl FnOnce(Instant) -> R + Send + 'a) -> Self {
+        self.with(TimerGuard::at(instant, true), then)
+    }
+
+    /// Adds a guard that meets the next tick of `ticker`. What follows gets the instant at which that was due.
+    pub fn tick(self, ticker: &'a Ticker, then: impl FnOnce(Instant) -> R + Send + 'a) -> Self {
+        self.with(TickGuard::new(ticker, true), then)
+    }
+
+    fn with<G: Element + Send + 'a>(
+        mut self,
+        guard: G,
+        then: impl FnOnce(G::Outcome) -> R + Send + 'a,
+    ) -> Self
+    where
+        G::Outcome: Send + 'a,
+    {
         self.branches.0.push(Box::new(Branching {
-            guard: SendGuard::new(sender, home, true),
-            result: SendGuard::result,
+            guard,
             then: Cell::new(Some(then)),
         }));
         self
@@ -173,28 +199,27 @@ impl<R> Met<'_, R> {
 
 /// A guard, and what follows when it meets.
 trait Branch<'a, R> {
-    fn guard(&self) -> &dyn Guard;
+    fn member(&self) -> Member<'_>;
     fn met(&self) -> Met<'a, R>;
 }
 
-struct Branching<G, O, F> {
+struct Branching<G, F> {
     guard: G,
-    result: fn(&G) -> O,
     then: Cell<Option<F>>,
 }
 
-impl<'a, G, O, F, R> Branch<'a, R> for Branching<G, O, F>
+impl<'a, G, F, R> Branch<'a, R> for Branching<G, F>
 where
-    G: Guard,
-    O: Send + 'a,
-    F: FnOnce(O) -> R + Send + 'a,
+    G: Element,
+    G::Outcome: Send + 'a,
+    F: FnOnce(G::Outcome) -> R + Send + 'a,
 {
-    fn guard(&self) -> &dyn Guard {
-        &self.guard
+    fn member(&self) -> Member<'_> {
+        self.guard.member()
     }
 
     fn met(&self) -> Met<'a, R> {
-        let outcome = (self.result)(&self.guard);
+        let outcome = self.guard.outcome();
         let Some(then) = self.then.take() else {
             unreachable!("an alternation meets once")
         };
@@ -212,8 +237,8 @@ unsafe impl<'a, R> Guards for Branches<'a, R> {
         self.0.len()
     }
 
-    fn guard(&self, index: usize) -> &dyn Guard {
-        self.0[index].guard()
+    fn member(&self, index: usize) -> Member<'_> {
+        self.0[index].member()
     }
 
     fn output(&self, index: usize) -> Met<'a, R> {

@@ -1,13 +1,11 @@
 //! The guards: what an alternation can do with one of its channels, whatever its messages are.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, UnsafeCell},
     pin::Pin,
     ptr,
     task::{Context, Poll},
 };
-
-use smallvec::SmallVec;
 
 use super::{
     super::{
@@ -20,19 +18,40 @@ use super::{
     },
     Kind,
 };
+use crate::sync::Spin;
 
-/// Whom to wake once the locks are free.
+/// Whom to wake once the locks are free: nearly always one at most.
 #[derive(Default)]
 #[doc(hidden)]
-pub struct Wakes(SmallVec<[Wake; 4]>);
+pub struct Wakes {
+    first: Option<Wake>,
+    others: Vec<Wake>,
+}
 
 impl Wakes {
+    #[inline]
     fn add(&mut self, wake: Option<Wake>) {
-        self.0.extend(wake);
+        if wake.is_some() {
+            if self.first.is_none() {
+                self.first = wake;
+            } else {
+                self.add_another(wake);
+            }
+        }
     }
 
+    #[cold]
+    fn add_another(&mut self, wake: Option<Wake>) {
+        self.others.extend(wake);
+    }
+
+    #[inline]
     pub(super) fn wake_all(self) {
-        for wake in self.0 {
+        let Some(first) = self.first else {
+            return;
+        };
+        first.wake();
+        for wake in self.others {
             wake.wake();
         }
     }
@@ -40,19 +59,28 @@ impl Wakes {
 
 /// One guard, whatever its message.
 ///
+/// The provided methods are sequences of the others, so that each costs one call through a table.
+///
 /// # Safety
 ///
-/// `place` is that of the channel which `lock` locks, and of no other. The methods below `share_lock` are called only
-/// while that channel is locked for this guard, by `lock` or `share_lock`.
+/// `place` is that of the channel which `lock` locks, and of no other. `can_meet`, `meet`, `wait` and `leave` are called
+/// only while that channel is locked for this guard, by `lock` or `share_lock`; `lock` is not called then.
 #[doc(hidden)]
 pub unsafe trait Guard {
     /// The channel's place in the order of locking; `None` if the guard is switched off.
     fn place(&self) -> Option<usize>;
-    /// Locks the channel while `then` runs.
-    fn lock(&self, then: &mut dyn FnMut());
-    /// The lock that another guard has on the same channel.
+    /// Whether the guard can probably meet, as far as can be seen without its lock. If it can, and did before this
+    /// call, the answer is yes.
+    fn seems_able(&self) -> bool;
+    /// Whether a peer may claim the guard while it waits. A receiver that is a task is only woken.
+    fn may_be_claimed(&self, kind: Kind) -> bool;
+    /// Locks the channel until `unlock`.
+    fn lock(&self);
+    /// Ends what `lock` or `share_lock` began.
+    fn unlock(&self);
+    /// The lock that this guard has on the channel.
     fn locked(&self) -> *mut ();
-    /// Uses a lock that another guard has on the same channel; null ends that.
+    /// Uses a lock that another guard has on the same channel.
     fn share_lock(&self, locked: *mut ());
     fn can_meet(&self, me: &Party) -> bool;
     /// Meets a peer, or finds that there will be none; returns whether it did.
@@ -60,42 +88,96 @@ pub unsafe trait Guard {
     /// Waits to be met as `part`; returns whether somebody waits for a receiver to wait here.
     fn wait(&self, part: Part, kind: Kind, wakes: &mut Wakes) -> bool;
     fn leave(&self, kind: Kind, wakes: &mut Wakes);
+    /// Meets a peer while it waits nowhere: an operation on one channel like any other.
+    fn meet_alone(&self, me: &Party, kind: Kind, wakes: &mut Wakes) -> bool {
+        self.lock();
+        let _unlock = Unlock(self);
+        self.can_meet(me) && self.meet(me, kind, wakes)
+    }
+    /// Leaves while no peer can claim the alternation: an operation on one channel too.
+    fn leave_alone(&self, kind: Kind, wakes: &mut Wakes) {
+        self.lock();
+        let _unlock = Unlock(self);
+        self.leave(kind, wakes);
+    }
+    /// Locks the channel, or uses the lock that `other` has on it, and looks whether the guard can meet.
+    fn lock_and_look(&self, other: Option<&dyn Guard>, me: &Party) -> bool {
+        match other {
+            Some(other) => self.share_lock(other.locked()),
+            None => self.lock(),
+        }
+        self.can_meet(me)
+    }
+    fn wait_and_unlock(&self, part: Part, kind: Kind, wakes: &mut Wakes) -> bool {
+        let is_watched = self.wait(part, kind, wakes);
+        self.unlock();
+        is_watched
+    }
+    fn leave_and_unlock(&self, kind: Kind, wakes: &mut Wakes) {
+        self.leave(kind, wakes);
+        self.unlock();
+    }
     fn wake_watchers(&self);
+    /// The account of the waits at the channel.
+    fn spin(&self) -> Option<&Spin>;
     /// After the guard was met: waits until the peer is done with it.
     fn block_until_done(&self);
     /// As `block_until_done`, for a task.
     fn poll_until_done(&self, context: &Context<'_>) -> Poll<()>;
 }
 
-/// Where a guard finds the lock of its channel while it is held.
-struct LockedAt(Cell<*mut ()>);
+/// Unlocks the guard's channel, whatever happens.
+struct Unlock<'a, G: Guard + ?Sized>(&'a G);
 
-// SAFETY: it is null except inside one call, during which the guard does not change threads.
-unsafe impl Send for LockedAt {}
+impl<G: Guard + ?Sized> Drop for Unlock<'_, G> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
 
-impl LockedAt {
+/// The lock of a guard's channel, while it is held for the guard.
+struct LockedAt<'a, T> {
+    /// If the guard has locked it itself.
+    own: UnsafeCell<Option<Locked<'a, T>>>,
+    /// Where the lock is, here or in another guard; null if it is not held.
+    at: Cell<*mut ()>,
+}
+
+// SAFETY: it is empty except inside one call, during which the guard does not change threads.
+unsafe impl<T> Send for LockedAt<'_, T> {}
+
+impl<'a, T> LockedAt<'a, T> {
     const fn nowhere() -> Self {
-        Self(Cell::new(ptr::null_mut()))
+        Self {
+            own: UnsafeCell::new(None),
+            at: Cell::new(ptr::null_mut()),
+        }
     }
 
-    fn run<T>(&self, core: &Core<T>, then: &mut dyn FnMut()) {
-        struct Forget<'a>(&'a LockedAt);
-        impl Drop for Forget<'_> {
-            fn drop(&mut self) {
-                self.0.0.set(ptr::null_mut());
-            }
-        }
-        let mut locked = core.lock();
-        self.0.set((&raw mut locked).cast());
-        let _forget = Forget(self);
-        then();
+    #[inline]
+    fn lock(&self, core: &'a Core<T>) {
+        debug_assert!(self.at.get().is_null(), "a guard locks its channel once");
+        let locked = core.lock();
+        // SAFETY: only this guard's owner comes here, and nothing else refers to what is inside now.
+        let own = unsafe { &mut *self.own.get() };
+        self.at.set(ptr::from_mut(own.insert(locked)).cast());
+    }
+
+    #[inline]
+    fn unlock(&self) {
+        self.at.set(ptr::null_mut());
+        // SAFETY: as above: whoever shared this lock is done with it.
+        let own = unsafe { &mut *self.own.get() };
+        *own = None;
     }
 
     /// # Safety
     ///
     /// What was set, if anything, is a `Locked<T>` that is alive and that nobody else uses during this call.
-    unsafe fn with<T, R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
-        let locked = self.0.get().cast::<Locked<'_, T>>();
+    #[inline]
+    unsafe fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
+        let locked = self.at.get().cast::<Locked<'_, T>>();
         assert!(!locked.is_null(), "the channel is locked");
         // SAFETY: by the caller's word.
         access(unsafe { &mut *locked })
@@ -107,7 +189,7 @@ impl LockedAt {
 pub struct RecvGuard<'a, T> {
     core: Option<&'a Core<T>>,
     waiter: Waiter<T>,
-    locked: LockedAt,
+    locked: LockedAt<'a, T>,
 }
 
 impl<'a, T> RecvGuard<'a, T> {
@@ -133,8 +215,9 @@ impl<'a, T> RecvGuard<'a, T> {
         }
     }
 
+    #[inline]
     fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
-        // SAFETY: only `run` and `share_lock` set it, to the lock of this guard's channel.
+        // SAFETY: only `lock` and `share_lock` set it, to the lock of this guard's channel.
         unsafe { self.locked.with(access) }
     }
 
@@ -157,18 +240,30 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
         self.core.map(Core::place)
     }
 
-    fn lock(&self, then: &mut dyn FnMut()) {
+    fn seems_able(&self) -> bool {
+        self.core.is_some_and(Core::seems_to_have_something)
+    }
+
+    fn may_be_claimed(&self, kind: Kind) -> bool {
+        kind == Kind::Thread
+    }
+
+    fn lock(&self) {
         if let Some(core) = self.core {
-            self.locked.run(core, then);
+            self.locked.lock(core);
         }
     }
 
+    fn unlock(&self) {
+        self.locked.unlock();
+    }
+
     fn locked(&self) -> *mut () {
-        self.locked.0.get()
+        self.locked.at.get()
     }
 
     fn share_lock(&self, locked: *mut ()) {
-        self.locked.0.set(locked);
+        self.locked.at.set(locked);
     }
 
     fn can_meet(&self, me: &Party) -> bool {
@@ -220,6 +315,10 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
         }
     }
 
+    fn spin(&self) -> Option<&Spin> {
+        self.core.map(|core| &core.spin)
+    }
+
     fn block_until_done(&self) {}
 
     fn poll_until_done(&self, _context: &Context<'_>) -> Poll<()> {
@@ -233,7 +332,7 @@ pub struct SendGuard<'a, T> {
     core: Option<&'a Core<T>>,
     home: &'a mut Option<T>,
     waiter: Waiter<T>,
-    locked: LockedAt,
+    locked: LockedAt<'a, T>,
 }
 
 impl<'a, T> SendGuard<'a, T> {
@@ -263,8 +362,9 @@ impl<'a, T> SendGuard<'a, T> {
         })
     }
 
+    #[inline]
     fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
-        // SAFETY: only `run` and `share_lock` set it, to the lock of this guard's channel.
+        // SAFETY: only `lock` and `share_lock` set it, to the lock of this guard's channel.
         unsafe { self.locked.with(access) }
     }
 
@@ -291,18 +391,31 @@ unsafe impl<T> Guard for SendGuard<'_, T> {
         self.core.map(Core::place)
     }
 
-    fn lock(&self, then: &mut dyn FnMut()) {
+    fn seems_able(&self) -> bool {
+        // Only a look under the lock can tell.
+        self.core.is_some()
+    }
+
+    fn may_be_claimed(&self, _kind: Kind) -> bool {
+        true
+    }
+
+    fn lock(&self) {
         if let Some(core) = self.core {
-            self.locked.run(core, then);
+            self.locked.lock(core);
         }
     }
 
+    fn unlock(&self) {
+        self.locked.unlock();
+    }
+
     fn locked(&self) -> *mut () {
-        self.locked.0.get()
+        self.locked.at.get()
     }
 
     fn share_lock(&self, locked: *mut ()) {
-        self.locked.0.set(locked);
+        self.locked.at.set(locked);
     }
 
     fn can_meet(&self, me: &Party) -> bool {
@@ -355,6 +468,10 @@ unsafe impl<T> Guard for SendGuard<'_, T> {
     }
 
     fn wake_watchers(&self) {}
+
+    fn spin(&self) -> Option<&Spin> {
+        self.core.map(|core| &core.spin)
+    }
 
     fn block_until_done(&self) {
         if let Some(core) = self.core {

@@ -1,20 +1,88 @@
 //! The guards of one alternation, as a list of which each element has its own type.
 
+use std::time::Instant;
+
 use super::{
     super::error::{RecvError, SendError},
     guard::{Guard, RecvGuard, SendGuard},
+    timing::{TickGuard, TimerGuard, Timing},
 };
+
+/// A guard, as the alternation sees it.
+pub enum Member<'a> {
+    /// It waits for a peer at a channel.
+    Channel(&'a dyn Guard),
+    /// It waits for an instant.
+    Timer(&'a dyn Timing),
+}
+
+/// A guard of some kind, and what becomes of it.
+#[doc(hidden)]
+pub trait Element {
+    type Outcome;
+    fn member(&self) -> Member<'_>;
+    /// What became of it, once it was met.
+    fn outcome(&self) -> Self::Outcome;
+}
+
+impl<T> Element for RecvGuard<'_, T> {
+    type Outcome = Result<T, RecvError>;
+
+    fn member(&self) -> Member<'_> {
+        Member::Channel(self)
+    }
+
+    fn outcome(&self) -> Self::Outcome {
+        self.result()
+    }
+}
+
+impl<T> Element for SendGuard<'_, T> {
+    type Outcome = Result<(), SendError<()>>;
+
+    fn member(&self) -> Member<'_> {
+        Member::Channel(self)
+    }
+
+    fn outcome(&self) -> Self::Outcome {
+        self.result()
+    }
+}
+
+impl Element for TimerGuard {
+    type Outcome = Instant;
+
+    fn member(&self) -> Member<'_> {
+        Member::Timer(self)
+    }
+
+    fn outcome(&self) -> Instant {
+        self.result()
+    }
+}
+
+impl Element for TickGuard<'_> {
+    type Outcome = Instant;
+
+    fn member(&self) -> Member<'_> {
+        Member::Timer(self)
+    }
+
+    fn outcome(&self) -> Instant {
+        self.result()
+    }
+}
 
 /// The guards of an alternation.
 ///
 /// # Safety
 ///
-/// `guard(index)` is the same guard each time, at the same place while the list is not moved.
+/// `member(index)` is the same guard each time, at the same place while the list is not moved.
 #[doc(hidden)]
 pub unsafe trait Guards {
     type Output;
     fn count(&self) -> usize;
-    fn guard(&self, index: usize) -> &dyn Guard;
+    fn member(&self, index: usize) -> Member<'_>;
     /// What became of the guard that was met.
     fn output(&self, index: usize) -> Self::Output;
 }
@@ -38,7 +106,7 @@ unsafe impl Guards for () {
         0
     }
 
-    fn guard(&self, _index: usize) -> &dyn Guard {
+    fn member(&self, _index: usize) -> Member<'_> {
         unreachable!("the list of guards ends here")
     }
 
@@ -48,46 +116,23 @@ unsafe impl Guards for () {
 }
 
 // SAFETY: the fields stay where they are.
-unsafe impl<T, Rest: Guards> Guards for (RecvGuard<'_, T>, Rest) {
-    type Output = Outcome<Result<T, RecvError>, Rest::Output>;
+unsafe impl<G: Element, Rest: Guards> Guards for (G, Rest) {
+    type Output = Outcome<G::Outcome, Rest::Output>;
 
     fn count(&self) -> usize {
         1 + self.1.count()
     }
 
-    fn guard(&self, index: usize) -> &dyn Guard {
+    fn member(&self, index: usize) -> Member<'_> {
         match index {
-            0 => &self.0,
-            _ => self.1.guard(index - 1),
+            0 => self.0.member(),
+            _ => self.1.member(index - 1),
         }
     }
 
     fn output(&self, index: usize) -> Self::Output {
         match index {
-            0 => Outcome::First(self.0.result()),
-            _ => Outcome::Later(self.1.output(index - 1)),
-        }
-    }
-}
-
-// SAFETY: the fields stay where they are.
-unsafe impl<T, Rest: Guards> Guards for (SendGuard<'_, T>, Rest) {
-    type Output = Outcome<Result<(), SendError<()>>, Rest::Output>;
-
-    fn count(&self) -> usize {
-        1 + self.1.count()
-    }
-
-    fn guard(&self, index: usize) -> &dyn Guard {
-        match index {
-            0 => &self.0,
-            _ => self.1.guard(index - 1),
-        }
-    }
-
-    fn output(&self, index: usize) -> Self::Output {
-        match index {
-            0 => Outcome::First(self.0.result()),
+            0 => Outcome::First(self.0.outcome()),
             _ => Outcome::Later(self.1.output(index - 1)),
         }
     }

@@ -25,14 +25,37 @@
 ///   receiver has taken it, `Ok(())`, or when the send failed, `Err(SendError<()>)`. Whenever the message was
 ///   not taken, because the send failed or because another guard met, it is in `home` again; write
 ///   `&mut Some(message)` where it may be dropped then. With nothing in `home` the guard is switched off.
-/// - `recv(receiver) -> result, if condition` (and the same for `send`): switched off unless the condition holds.
+/// - `after(duration) -> due`: meets once `duration` has passed; `at(instant) -> due`: once the clock has come to
+///   `instant`; `tick(ticker) -> due`: when the next tick of a [`Ticker`](crate::channel::Ticker) is due. Each
+///   tells when it was due, an `Instant`; without `-> due` nobody is told. A duration counts from the moment at
+///   which the alternation begins. With a timer that is due at that moment the alternation does not wait: it meets
+///   the timer, or a peer that waits already.
+/// - `recv(receiver) -> result, if condition` (and the same for every other): switched off unless the condition
+///   holds.
 /// - `default => ...`: if no guard can meet at this moment; the alternation does not wait.
-/// - `after(duration) => ...`: if no guard has met within that time.
 ///
-/// An alternation whose guards are all switched off, without `default` or `after`, blocks for ever.
+/// An alternation whose guards are all switched off, without `default`, blocks for ever.
 ///
-/// Among several guards that can meet, each has the same chance. With `biased;` in front, the first in the order
-/// in which they are written is taken.
+/// Among several guards that can meet, each has the same chance, and a timer that is due is one that can. With
+/// `biased;` in front, the first in the order in which they are written is taken.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use handover::{channel, select};
+///
+/// let (orders, kitchen) = channel::<&str>();
+/// let closing_time = Instant::now() + Duration::from_millis(20);
+/// let mut dishes = 0;
+/// loop {
+///     select! {
+///         recv(kitchen) -> order => dishes += usize::from(order.is_ok()),
+///         after(Duration::from_millis(5)) => println!("nobody has ordered for a while"),
+///         at(closing_time) => break, // a deadline for all turns together
+///     }
+/// }
+/// # assert_eq!(dishes, 0);
+/// # drop(orders);
+/// ```
 ///
 /// For more guards, or a number that is known only at run time, there is
 /// [`Select`](crate::channel::Select).
@@ -51,7 +74,14 @@ macro_rules! select {
 
 /// Waits on several channels at once in an async function or block, and meets on exactly one of them.
 ///
-/// As [`select!`](crate::select), but without blocking the thread, on any executor, and without `after`.
+/// As [`select!`](crate::select), but without blocking the thread, on any executor.
+///
+/// Its timers need nothing of the executor: one thread, which the whole process shares, wakes tasks in time. It
+/// runs only while a task waits for an instant.
+///
+/// # Panics
+///
+/// With a timer: if the process may not start that one thread.
 ///
 /// # Cancel safety
 ///
@@ -70,129 +100,38 @@ macro_rules! select_async {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __select {
-    // One arm after the other, each in one step, so that 64 stay within the default recursion limit.
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
+    // One arm after the other, each in one step, so that 64 stay within the default recursion limit. The comma
+    // after an arm that ends in a block is taken with the next arm.
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt] $(,)?
+        $guard:ident($($operands:tt)*) $(-> $result:pat)? $(, if $condition:expr)? => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice {$($guards)* {$guard ($($operands)*) [$($condition)?]}}
+            {$($arms)* {{$guard [$($result)?]} {$body}}} $otherwise] $($rest)*)
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
+    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt] $(,)?
+        $guard:ident($($operands:tt)*) $(-> $result:pat)? $(, if $condition:expr)? => $body:expr
+        $(, $($rest:tt)*)?) => {
+        $crate::__select!(@arm [$kind $choice {$($guards)* {$guard ($($operands)*) [$($condition)?]}}
+            {$($arms)* {{$guard [$($result)?]} {$body}}} $otherwise] $($($rest)*)?)
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] $(,)? default => $body:block $($rest:tt)*) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {$body}] $($rest)*)
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat, if $condition:expr => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] )
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] $(,)? default => $body:expr $(, $($rest:tt)*)?) => {
+        $crate::__select!(@arm [$kind $choice $guards $arms {$body}] $($($rest)*)?)
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {$($otherwise:tt)+}] $(,)? default $($rest:tt)*) => {
+        ::core::compile_error!("an alternation has one `default`")
     };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat, if $condition:expr => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, $condition)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] )
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        recv($receiver:expr) -> $result:pat => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::RecvGuard::new(&$receiver, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] )
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident {$($guards:tt)*} {$($arms:tt)*} $otherwise:tt]
-        send($sender:expr, $home:expr) -> $result:pat => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice
-            {$($guards)* {$crate::channel::select::SendGuard::new(&$sender, $home, true)}}
-            {$($arms)* {{$result} {$body}}} $otherwise] )
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] default => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{now} {$body}}] )
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:expr, $($rest:tt)*) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] $($rest)*)
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt {}] after($duration:expr) => $body:expr) => {
-        $crate::__select!(@arm [$kind $choice $guards $arms {{after $duration} {$body}}] )
-    };
-    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt $otherwise:tt]) => {
+    (@arm [$kind:ident $choice:ident $guards:tt $arms:tt $otherwise:tt] $(,)?) => {
         $crate::__select!(@run $kind $choice $guards $arms $otherwise)
+    };
+    (@arm $state:tt $($rest:tt)+) => {
+        ::core::compile_error!(::core::concat!(
+            "expected `guard(..) -> pattern, if condition => body`, or `default => body`, where `-> pattern` and \
+             `, if condition` may be left out, and a body that is no block ends in a comma; found `",
+            ::core::stringify!($($rest)+),
+            "`"
+        ))
     };
 
     // Then the alternation. The `match` keeps temporaries in the guards' expressions alive.
@@ -211,19 +150,9 @@ macro_rules! __select {
         };
         $crate::__select!(@match outcome $arms)
     }};
-    (@run $kind:ident $choice:ident $guards:tt $arms:tt {{now} {$body:expr}}) => {{
+    (@run $kind:ident $choice:ident $guards:tt $arms:tt {$body:expr}) => {{
         let outcome = match $crate::__select!(@new $choice $guards) {
             alternation => ::core::pin::pin!(alternation).now(),
-        };
-        match outcome {
-            ::core::option::Option::Some(outcome) => $crate::__select!(@match outcome $arms),
-            ::core::option::Option::None => $body,
-        }
-    }};
-    (@run blocking $choice:ident $guards:tt $arms:tt {{after $duration:expr} {$body:expr}}) => {{
-        let deadline = ::std::time::Instant::now().checked_add($duration);
-        let outcome = match $crate::__select!(@new $choice $guards) {
-            alternation => ::core::pin::pin!(alternation).block(deadline),
         };
         match outcome {
             ::core::option::Option::Some(outcome) => $crate::__select!(@match outcome $arms),
@@ -236,24 +165,56 @@ macro_rules! __select {
             $crate::channel::select::Choice::$choice,
         )
     };
-    // Four at a time, to spare steps.
-    (@list {$a:expr} {$b:expr} {$c:expr} {$d:expr} $($rest:tt)*) => {
-        ($a, ($b, ($c, ($d, $crate::__select!(@list $($rest)*)))))
+
+    // The guards, four at a time, to spare steps.
+    (@list $a:tt $b:tt $c:tt $d:tt $($rest:tt)*) => {
+        (
+            $crate::__select!(@guard $a),
+            ($crate::__select!(@guard $b),
+            ($crate::__select!(@guard $c),
+            ($crate::__select!(@guard $d), $crate::__select!(@list $($rest)*)))),
+        )
     };
     (@list) => { () };
-    (@list {$guard:expr} $($rest:tt)*) => { ($guard, $crate::__select!(@list $($rest)*)) };
+    (@list $guard:tt $($rest:tt)*) => {
+        ($crate::__select!(@guard $guard), $crate::__select!(@list $($rest)*))
+    };
+    (@guard {$guard:ident $operands:tt []}) => {
+        $crate::__select!(@guard {$guard $operands [true]})
+    };
+    (@guard {recv ($receiver:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::RecvGuard::new(&$receiver, $condition)
+    };
+    (@guard {send ($sender:expr, $home:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::SendGuard::new(&$sender, $home, $condition)
+    };
+    (@guard {after ($duration:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::TimerGuard::after($duration, $condition)
+    };
+    (@guard {at ($instant:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::TimerGuard::at($instant, $condition)
+    };
+    (@guard {tick ($ticker:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::TickGuard::new(&$ticker, $condition)
+    };
+    (@guard {$guard:ident ($($operands:tt)*) $condition:tt}) => {
+        ::core::compile_error!(::core::concat!(
+            "`", ::core::stringify!($guard($($operands)*)), "` is no guard; there are `recv(receiver)`, \
+             `send(sender, &mut home)`, `after(duration)`, `at(instant)`, and `tick(ticker)`"
+        ))
+    };
 
     // And the choice among the bodies.
-    (@match $outcome:ident {{{$a:pat} {$on_a:expr}} {{$b:pat} {$on_b:expr}} {{$c:pat} {$on_c:expr}}
-        {{$d:pat} {$on_d:expr}} $($rest:tt)*}) => {
+    (@match $outcome:ident {{$a:tt {$on_a:expr}} {$b:tt {$on_b:expr}} {$c:tt {$on_c:expr}} {$d:tt {$on_d:expr}}
+        $($rest:tt)*}) => {
         match $outcome {
-            $crate::channel::select::Outcome::First($a) => $on_a,
+            $crate::channel::select::Outcome::First($crate::__select!(@result $a)) => $on_a,
             $crate::channel::select::Outcome::Later(outcome) => match outcome {
-                $crate::channel::select::Outcome::First($b) => $on_b,
+                $crate::channel::select::Outcome::First($crate::__select!(@result $b)) => $on_b,
                 $crate::channel::select::Outcome::Later(outcome) => match outcome {
-                    $crate::channel::select::Outcome::First($c) => $on_c,
+                    $crate::channel::select::Outcome::First($crate::__select!(@result $c)) => $on_c,
                     $crate::channel::select::Outcome::Later(outcome) => match outcome {
-                        $crate::channel::select::Outcome::First($d) => $on_d,
+                        $crate::channel::select::Outcome::First($crate::__select!(@result $d)) => $on_d,
                         $crate::channel::select::Outcome::Later(outcome) => {
                             $crate::__select!(@match outcome {$($rest)*})
                         }
@@ -263,12 +224,20 @@ macro_rules! __select {
         }
     };
     (@match $outcome:ident {}) => { match $outcome {} };
-    (@match $outcome:ident {{{$result:pat} {$body:expr}} $($rest:tt)*}) => {
+    (@match $outcome:ident {{$a:tt {$on_a:expr}} $($rest:tt)*}) => {
         match $outcome {
-            $crate::channel::select::Outcome::First($result) => $body,
+            $crate::channel::select::Outcome::First($crate::__select!(@result $a)) => $on_a,
             $crate::channel::select::Outcome::Later(outcome) => {
                 $crate::__select!(@match outcome {$($rest)*})
             }
         }
     };
+    (@result {$guard:ident [$result:pat]}) => { $result };
+    (@result {recv []}) => {
+        ::core::compile_error!("a `recv` guard names its result: `recv(receiver) -> result => ..`, or `-> _`")
+    };
+    (@result {send []}) => {
+        ::core::compile_error!("a `send` guard names its result: `send(sender, home) -> result => ..`, or `-> _`")
+    };
+    (@result {$guard:ident []}) => { _ };
 }

@@ -5,17 +5,22 @@
 //! or waits on all; then it unlocks. Whoever claims it holds the lock of one of its channels, so the two exclude
 //! each other; two that claim it on different channels are decided by one compare-and-swap on its party.
 //!
+//! A guard that waits for an instant has no channel and hangs nowhere: the alternation looks at the clock when it
+//! looks at its guards. A thread parks until the earliest instant, a task has an alarm set for it.
+//!
 //! # Invariants
 //!
 //! - The guards are not moved, and the party stays where it is, while a waiter of theirs hangs in a list.
 //! - When an alternation has an outcome, or is dropped, none of its waiters hangs in any list.
 //! - A waiter that leaves notified, without taking there, passes the wake-up on.
 
+mod able;
 mod alternation;
 mod dynamic;
 mod guard;
 mod list;
 mod macros;
+mod timing;
 
 pub use self::dynamic::Select;
 #[doc(hidden)]
@@ -23,6 +28,7 @@ pub use self::{
     alternation::Alternation,
     guard::{RecvGuard, SendGuard},
     list::{Guards, Never, Outcome},
+    timing::{TickGuard, TimerGuard},
 };
 
 /// Who waits in an alternation.

@@ -1,0 +1,50 @@
+//! The one place that time comes from: whoever waits for an instant looks here, and only here.
+//!
+//! What waits for an instant parks a thread ([`park_until`](super::thread::park_until)) or sets an alarm
+//! (`channel::timer`); both look at this clock, so that a scheduler that brings a clock of its own has one place
+//! to replace.
+
+use std::time::{Duration, Instant};
+
+/// What the clock said when somebody looked at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    now: Instant,
+    #[cfg(loom)]
+    has_waited: bool,
+}
+
+impl Moment {
+    /// Looks at the clock. `has_waited` says whether whoever looks has let its peers know that it waits.
+    ///
+    /// Loom has no clock: there, an instant has come if and only if somebody has waited for it, so that what is
+    /// tried is the race of a timer with a meeting.
+    pub(crate) fn look(has_waited: bool) -> Self {
+        #[cfg(not(loom))]
+        let _ = has_waited;
+        Self {
+            now: Instant::now(),
+            #[cfg(loom)]
+            has_waited,
+        }
+    }
+
+    pub(crate) fn has_come_to(self, instant: Instant) -> bool {
+        #[cfg(not(loom))]
+        return instant <= self.now;
+        #[cfg(loom)]
+        {
+            let _ = instant;
+            self.has_waited
+        }
+    }
+
+    pub(crate) fn instant(self) -> Instant {
+        self.now
+    }
+}
+
+/// When `timeout` from now is; `None`, which never comes, if the clock cannot tell that far ahead.
+pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
