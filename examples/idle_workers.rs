@@ -128,7 +128,8 @@ async fn produce(
     let mut in_hand = units.next();
     let mut keeper_of_endless = None;
     while in_hand.is_some() || summary.under_way > 1 || keeper_of_endless.is_none() {
-        let event = if in_hand.is_some() {
+        let offering = in_hand.is_some();
+        let event = if offering {
             let offered = Instant::now();
             // Whichever comes first. Both can be dropped: what was not taken is in `in_hand` again, and what
             // was not received is still its worker's.
@@ -144,10 +145,6 @@ async fn produce(
                 }
             };
             summary.without_idle_worker += offered.elapsed();
-            if in_hand.is_none() {
-                summary.count_taken();
-                in_hand = units.next();
-            }
             first
         } else {
             Some(events.recv_async().await?)
@@ -161,6 +158,11 @@ async fn produce(
             }
             Some(Event::Finished { worker, result }) => summary.count_finished(worker, result),
             Some(Event::Aborted { .. }) | None => {}
+        }
+        // After the event: who has just been heard to finish may have taken the next unit in the same moment.
+        if offering && in_hand.is_none() {
+            summary.count_taken();
+            in_hand = units.next();
         }
     }
     // Nothing is left but the endless unit. Its worker is busy, and hears this all the same.

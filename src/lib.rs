@@ -10,6 +10,8 @@ mod sync;
 
 pub mod channel;
 
+pub mod pattern;
+
 #[cfg(feature = "net")]
 pub mod wire;
 
@@ -28,3 +30,8 @@ pub use channel::{Receiver, Sender, channel};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The examples of the guide's page on patterns, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/patterns.md")]
+pub struct GuideToPatterns;

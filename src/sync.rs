@@ -28,6 +28,9 @@ pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
 
 pub(crate) mod time;
 
+mod drive;
+pub(crate) use drive::drive;
+
 #[cfg(not(loom))]
 mod lock;
 #[cfg(not(loom))]

@@ -8,11 +8,14 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     pin::pin,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     thread,
 };
 
-use handover::channel;
+use handover::{
+    channel,
+    pattern::{merge, request_reply},
+};
 
 struct Counting;
 
@@ -91,4 +94,35 @@ fn threads_hand_over_without_allocating() {
         allocated <= ONCE,
         "{allocated} allocations for {ROUNDS} hand-overs"
     );
+}
+
+#[test]
+fn a_call_allocates_once_and_a_merge_that_finds_a_sender_not_at_all() {
+    let (client, server) = request_reply::<[u64; 8], u64>();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut call = |number: u64| {
+        let mut asking = pin!(client.call_async([number; 8]));
+        assert!(asking.as_mut().poll(&mut context).is_pending());
+        let Poll::Ready(request) = pin!(server.next_async()).poll(&mut context) else {
+            panic!("a client waits");
+        };
+        request.unwrap().reply(number).unwrap();
+        assert_eq!(asking.poll(&mut context), Poll::Ready(Ok(number)));
+    };
+    call(0);
+    let allocated = allocations(|| (0..u64::from(ROUNDS)).for_each(&mut call));
+    assert_eq!(allocated, ROUNDS as usize);
+
+    let (tx, rx) = channel::<u64>();
+    let (_idle, nothing) = channel();
+    let mut merged = merge([nothing, rx]);
+    let mut round = |number| {
+        let mut send = pin!(tx.send_async(number));
+        assert!(send.as_mut().poll(&mut context).is_pending());
+        assert_eq!(merged.recv(), Ok(number));
+        assert!(send.poll(&mut context).is_ready());
+    };
+    round(0);
+    let allocated = allocations(|| (0..u64::from(ROUNDS)).for_each(&mut round));
+    assert_eq!(allocated, 0);
 }

@@ -95,3 +95,19 @@ fn the_slowest_stage_is_named_by_the_waits_to_send() {
         assert!(text.contains(&format!("slowest: {stage}\n")), "{text}");
     }
 }
+
+#[test]
+fn a_network_that_goes_in_a_circle_ends_by_poison_and_loses_nothing() {
+    let text = run("poison", &[]);
+    for process in ["prefix", "delta", "successor", "consumer"] {
+        let ended = text.lines().any(|line| {
+            line.starts_with(&format!("{process} ended"))
+                && line.ends_with(": the consumer has seen 10 numbers")
+        });
+        assert!(ended, "{process}:\n{text}");
+    }
+    assert!(
+        text.ends_with("11 numbers: 10 taken, [10] came back, 0 lost\n"),
+        "{text}"
+    );
+}

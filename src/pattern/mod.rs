@@ -1,0 +1,26 @@
+//! Patterns that people reach for, thin on top of the channels: fan-in, fan-out and request/reply.
+//!
+//! None of them starts a thread or a task, and none has a queue: whatever must wait stays with its owner, who
+//! waits. What somebody has to carry from one channel to another is carried by whoever calls `run`.
+//!
+//! | to | use |
+//! |---|---|
+//! | ask a question and wait for its answer | [`request_reply`] |
+//! | hand each message to all of many receivers | [`broadcast()`] |
+//! | take from many receivers as from one | [`merge()`] |
+//! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
+
+mod broadcast;
+mod call;
+mod merge;
+mod partition;
+
+pub use self::{
+    broadcast::{
+        Broadcast, BroadcastError, Delivery, DeliveryFuture, Missed, Partial, Subscribers,
+        broadcast,
+    },
+    call::{CallError, CallFuture, Client, Reply, Request, Server, Withdrawn, request_reply},
+    merge::{Merge, MergeStream, merge},
+    partition::{Outlet, Partition, partition, partition_by},
+};
