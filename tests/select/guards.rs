@@ -1,11 +1,13 @@
 //! What each kind of guard does, alone and beside others.
 
 use std::{
+    pin::pin,
     thread,
     time::{Duration, Instant},
 };
 
-use handover::{channel, channel::SendError, select};
+use futures_util::FutureExt;
+use handover::{channel, channel::SendError, select, select_async};
 
 use crate::LONG;
 
@@ -151,4 +153,24 @@ fn sixty_four_guards_fit() {
     );
     assert_eq!(received, Ok(64));
     sender.join().unwrap().unwrap();
+}
+
+/// A receiver that comes while the alternation waits meets the guards in their order too.
+#[test]
+fn of_two_guards_that_wait_on_one_channel_the_first_is_met() {
+    let (tx, rx) = channel();
+    let (mut first, mut second) = (Some(1), Some(2));
+    {
+        let mut task = pin!(async {
+            select_async! {
+                biased;
+                send(tx, &mut first) -> sent => sent,
+                send(tx, &mut second) -> sent => sent,
+            }
+        });
+        assert!(task.as_mut().now_or_never().is_none());
+        assert_eq!(rx.try_recv(), Ok(1));
+        assert_eq!(task.now_or_never(), Some(Ok(())));
+    }
+    assert_eq!((first, second), (None, Some(2)));
 }

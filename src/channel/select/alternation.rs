@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, OnceCell},
+    cmp::Reverse,
     marker::PhantomPinned,
     mem,
     pin::Pin,
@@ -185,7 +186,9 @@ impl<G: Guards> Alternation<G> {
                     order.push((place, index));
                 }
             }
-            order.sort_unstable();
+            // Of several guards on one channel the last is the first to lock and the last to be dealt with, so
+            // that they come to wait in the order in which they were written.
+            order.sort_unstable_by_key(|&(place, index)| (place, Reverse(index)));
             order
         })
     }
