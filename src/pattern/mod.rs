@@ -14,6 +14,8 @@ mod broadcast;
 mod call;
 mod merge;
 mod partition;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use self::{
     broadcast::{
