@@ -4,10 +4,7 @@
 //! every interleaving of what stands on them can be tried.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
-};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
@@ -18,7 +15,18 @@ pub(crate) use std::sync::{
 pub(crate) use parking_lot::Mutex;
 
 #[cfg(loom)]
-pub(crate) use loomed::{BriefLock, BriefLock as Mutex, BriefLockGuard, Spin, place};
+mod loomed;
+#[cfg(loom)]
+pub(crate) use loomed::{
+    Arc, BriefLock, BriefLock as Mutex, BriefLockGuard, Spin, place, run_is_over,
+};
+
+/// Whether nothing that waits matters any more: never, outside loom.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) const fn run_is_over() -> bool {
+    false
+}
 
 /// The place of a lock in the order in which whoever needs several takes them: its address.
 #[cfg(not(loom))]
@@ -126,73 +134,6 @@ pub(crate) mod thread {
     #[cfg(loom)]
     pub(crate) fn park_until(_deadline: Instant) -> bool {
         true
-    }
-}
-
-/// Loom's mutex in the shape of our lock.
-#[cfg(loom)]
-mod loomed {
-    use std::{
-        ops::{Deref, DerefMut},
-        sync::atomic::{AtomicUsize, Ordering},
-    };
-
-    pub(crate) struct BriefLock<T> {
-        mutex: loom::sync::Mutex<T>,
-        place: usize,
-    }
-    pub(crate) struct BriefLockGuard<'a, T>(loom::sync::MutexGuard<'a, T>);
-
-    /// Under loom waiting before parking is one more look: a loop would only multiply the interleavings.
-    pub struct Spin;
-
-    impl Spin {
-        pub(crate) fn new() -> Self {
-            Self
-        }
-
-        pub(crate) fn until(&self, mut done: impl FnMut() -> bool) -> bool {
-            let _ = self;
-            done()
-        }
-    }
-
-    /// The place of a lock in the order in which whoever needs several takes them: that of their creation, for
-    /// an address differs from one run of a model to the next, and loom wants them alike.
-    pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
-        lock.place
-    }
-
-    impl<T> BriefLock<T> {
-        pub(crate) fn new(value: T) -> Self {
-            // Not one of loom's atomics: it is no part of the model.
-            static CREATED: AtomicUsize = AtomicUsize::new(0);
-            Self {
-                mutex: loom::sync::Mutex::new(value),
-                place: CREATED.fetch_add(1, Ordering::Relaxed),
-            }
-        }
-
-        pub(crate) fn lock(&self) -> BriefLockGuard<'_, T> {
-            BriefLockGuard(
-                self.mutex
-                    .lock()
-                    .expect("loom ends the run at the first panic"),
-            )
-        }
-    }
-
-    impl<T> Deref for BriefLockGuard<'_, T> {
-        type Target = T;
-        fn deref(&self) -> &T {
-            &self.0
-        }
-    }
-
-    impl<T> DerefMut for BriefLockGuard<'_, T> {
-        fn deref_mut(&mut self) -> &mut T {
-            &mut self.0
-        }
     }
 }
 

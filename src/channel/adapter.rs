@@ -10,6 +10,7 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 use super::{Receiver, Sender, error::SendError, waiter::Waiter};
+use crate::sync::run_is_over;
 
 /// Takes messages until every sender is gone or the channel is poisoned; each `next` blocks. See [`Receiver::iter`].
 #[derive(Debug)]
@@ -213,6 +214,9 @@ impl<T> Sink<T> for SendSink<T> {
 
 impl<T> Drop for SendSink<T> {
     fn drop(&mut self) {
+        if run_is_over() {
+            return;
+        }
         drop(self.take_back());
     }
 }

@@ -25,7 +25,7 @@ use super::{
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, thread};
+use crate::sync::{AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, run_is_over, thread};
 
 pub(super) struct Core<T> {
     state: BriefLock<State<T>>,
@@ -231,7 +231,7 @@ impl<'a, T> WithdrawOnUnwind<'a, T> {
 impl<T> Drop for WithdrawOnUnwind<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !run_is_over() {
             match self.role {
                 Role::Sender => drop(self.core.cancel_send(self.waiter)),
                 Role::Poller => self.core.cancel_recv(self.waiter),

@@ -16,7 +16,7 @@ use super::{
     state::Hold,
     waiter::{Link, Stage, Waiter},
 };
-use crate::sync::{Arc, UnsafeCell};
+use crate::sync::{Arc, UnsafeCell, run_is_over};
 
 /// The tie of a hold to its sender. It stands on the heap, so that both ends may move or go.
 pub(super) struct HoldLink<T> {
@@ -149,6 +149,9 @@ impl<T> Held<T> {
 
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
+        if run_is_over() {
+            return;
+        }
         if let Some(message) = self.message.take() {
             // If the sender has gone there is nobody to give it to, and it is dropped here.
             drop(self.answer(Stage::Returned, Some(message)));

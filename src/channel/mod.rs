@@ -83,7 +83,7 @@ pub use self::{
     ticker::{Ticker, tick},
     timed::{RecvTimeoutFuture, SendTimeoutFromFuture, SendTimeoutFuture},
 };
-use crate::sync::{Arc, time::deadline_after};
+use crate::sync::{Arc, run_is_over, time::deadline_after};
 
 /// Makes a channel without a buffer: whatever is sent goes from hand to hand.
 ///
@@ -276,6 +276,9 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
+        if run_is_over() {
+            return;
+        }
         let left = {
             let mut locked = self.core.lock();
             locked.state.sender_count -= 1;
@@ -488,6 +491,9 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        if run_is_over() {
+            return;
+        }
         let left = {
             let mut locked = self.core.lock();
             locked.state.receiver_count -= 1;

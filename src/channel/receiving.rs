@@ -12,6 +12,7 @@ use super::{
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
+use crate::sync::run_is_over;
 
 const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
 
@@ -178,6 +179,9 @@ impl<T> Core<T> {
 
     /// Gives a receive up: no message was taken by it. If it had been woken for a sender, another is woken.
     pub(super) fn cancel_recv(&self, waiter: Pin<&Waiter<T>>) {
+        if run_is_over() {
+            return;
+        }
         if !matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
             return;
         }
@@ -218,6 +222,9 @@ impl<T> Core<T> {
 
     /// Stops waiting for a receiver to wait.
     pub(super) fn cancel_ready(&self, waiter: Pin<&Waiter<T>>) {
+        if run_is_over() {
+            return;
+        }
         let mut locked = self.lock();
         let own = locked.leave(Role::Watcher, waiter);
         drop(locked);
@@ -247,6 +254,9 @@ impl<T> Core<T> {
 
     /// Stops waiting for the other side to go.
     pub(super) fn cancel_closed(&self, waiter: Pin<&Waiter<T>>) {
+        if run_is_over() {
+            return;
+        }
         let mut locked = self.lock();
         let own = locked.leave(Role::Leaver, waiter);
         drop(locked);

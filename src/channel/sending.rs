@@ -13,6 +13,7 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
+use crate::sync::run_is_over;
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -244,6 +245,9 @@ impl<T> Core<T> {
     ///
     /// A message that an acceptor holds stays with the acceptor; one whose outcome is in doubt is dropped.
     pub(super) fn cancel_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
+        if run_is_over() {
+            return None;
+        }
         let mut stage = waiter.stage();
         if !matches!(stage, Stage::Idle | Stage::Spent) && !stage.is_final() {
             let mut locked = self.lock();

@@ -26,7 +26,7 @@ use super::{
     list::{Guards, Member},
     timing::Timing,
 };
-use crate::sync::{thread, time::Moment};
+use crate::sync::{run_is_over, thread, time::Moment};
 
 /// How far an alternation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,6 +333,9 @@ impl<G: Guards> Alternation<G> {
 
     /// Gives up, unless a peer has claimed a guard: then that is returned.
     fn withdraw(&self) -> Option<usize> {
+        if run_is_over() {
+            return None;
+        }
         let Progress::Waiting { kind, .. } = self.progress.get() else {
             return None;
         };
