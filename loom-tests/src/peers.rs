@@ -87,15 +87,19 @@ impl Peer {
 
 struct Unparker {
     thread: thread::Thread,
-    /// Loom forgets an `unpark` of a thread that is blocked on a lock, so the wake-up is noted here too. Not one
-    /// of loom's atomics, because no switch of threads is wanted between looking at it and parking.
+    /// Loom takes an `unpark` of a thread that is blocked on a lock for the end of that wait, so the wake-up is noted
+    /// here, and only a parked thread is unparked. Not of loom's atomics, because no switch of threads is wanted
+    /// between looking at them and parking.
     woken: AtomicBool,
+    parked: AtomicBool,
 }
 
 impl Wake for Unparker {
     fn wake(self: Arc<Self>) {
         self.woken.store(true, Ordering::SeqCst);
-        self.thread.unpark();
+        if self.parked.swap(false, Ordering::SeqCst) {
+            self.thread.unpark();
+        }
     }
 }
 
@@ -106,6 +110,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let unparker = Arc::new(Unparker {
         thread: thread::current(),
         woken: AtomicBool::new(false),
+        parked: AtomicBool::new(false),
     });
     let waker = Waker::from(Arc::clone(&unparker));
     let mut context = Context::from_waker(&waker);
@@ -114,7 +119,9 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             return output;
         }
         while !unparker.woken.swap(false, Ordering::SeqCst) {
+            unparker.parked.store(true, Ordering::SeqCst);
             thread::park();
+            unparker.parked.store(false, Ordering::SeqCst);
         }
     }
 }

@@ -22,8 +22,8 @@ use super::{
     },
     Choice, Kind,
     able::Able,
-    guard::{Guard, Wakes},
-    list::{Guards, Member},
+    guard::{Alone, Guard, Wakes},
+    list::{Guards, Member, Nature},
     timing::Timing,
 };
 use crate::sync::{run_is_over, thread, time::Moment};
@@ -34,11 +34,7 @@ enum Progress {
     /// It has looked at nothing yet, or has left everything again.
     Idle,
     /// Its guards hang in the lists of their channels.
-    Waiting {
-        kind: Kind,
-        /// Whether a peer may claim it there. One that only receives, in a task, is only woken.
-        claimable: bool,
-    },
+    Waiting(Kind),
     /// It has committed to this guard, and left the others.
     Met(usize),
     /// The outcome was given out.
@@ -54,8 +50,7 @@ pin_project! {
         guards: G,
         choice: Choice,
         progress: Cell<Progress>,
-        // Whether a guard waits for an instant.
-        has_timers: bool,
+        nature: Nature,
         // The places of the channels of the guards that are switched on, with the guards' indices, in the order of
         // locking. Made when it is needed: an alternation that can meet at once locks one channel at a time.
         order: OnceCell<SmallVec<[(usize, usize); 4]>>,
@@ -74,10 +69,9 @@ pin_project! {
 impl<G: Guards> Alternation<G> {
     #[inline]
     pub fn new(guards: G, choice: Choice) -> Self {
-        let is_timer = |index| matches!(guards.member(index), Member::Timer(_));
         Self {
             party: Party::new(),
-            has_timers: (0..guards.count()).any(is_timer),
+            nature: guards.nature(),
             guards,
             choice,
             progress: Cell::new(Progress::Idle),
@@ -161,6 +155,14 @@ impl<G: Guards> Alternation<G> {
     }
 
     #[inline]
+    fn poll_until_done(&self, met: usize, context: &Context<'_>) -> Poll<G::Output> {
+        if let Member::Channel(guard) = self.guards.member(met) {
+            ready!(guard.poll_until_done(context));
+        }
+        Poll::Ready(self.finish(met))
+    }
+
+    #[inline]
     fn finish(&self, met: usize) -> G::Output {
         self.progress.set(Progress::Spent);
         self.guards.output(met)
@@ -201,8 +203,17 @@ impl<G: Guards> Alternation<G> {
             .map(|&(_, index)| (index, self.guard(index)))
     }
 
+    /// The guards that have a channel, in the order in which they were written; they may be switched off.
+    #[inline]
+    fn channels(&self) -> impl Iterator<Item = (usize, &dyn Guard)> {
+        (0..self.guards.count()).filter_map(|index| match self.guards.member(index) {
+            Member::Channel(guard) => Some((index, guard)),
+            Member::Timer(_) => None,
+        })
+    }
+
     fn timers(&self) -> impl Iterator<Item = (usize, &dyn Timing)> {
-        let indices = if self.has_timers {
+        let indices = if self.nature.timers {
             0..self.guards.count()
         } else {
             0..0
@@ -221,8 +232,8 @@ impl<G: Guards> Alternation<G> {
     /// What the clock says, if there is a timer to look at it for.
     #[inline]
     fn look_at_the_clock(&self) -> Option<Moment> {
-        let has_waited = matches!(self.progress.get(), Progress::Waiting { .. });
-        self.has_timers.then(|| Moment::look(has_waited))
+        let has_waited = matches!(self.progress.get(), Progress::Waiting(_));
+        self.nature.timers.then(|| Moment::look(has_waited))
     }
 
     /// Commits to a guard that can meet, looking under one lock at a time. The party hangs in no list meanwhile, or
@@ -231,13 +242,8 @@ impl<G: Guards> Alternation<G> {
     /// `None` says nothing: where nobody was met, only a look under all locks tells whether to wait.
     #[inline]
     fn meet_alone(&self, kind: Kind) -> Option<usize> {
-        let hangs = match self.progress.get() {
-            Progress::Idle => false,
-            Progress::Waiting {
-                claimable: false, ..
-            } => true,
-            _ => return None,
-        };
+        let hangs = matches!(self.progress.get(), Progress::Waiting(_));
+        debug_assert!(!hangs || !self.may_be_claimed(kind), "a peer may be at it");
         let moment = self.look_at_the_clock();
         let count = self.guards.count();
         let mut able = Able::none_of(count);
@@ -263,9 +269,53 @@ impl<G: Guards> Alternation<G> {
         None
     }
 
+    /// Whether a peer may claim it while it waits. A task that only receives is woken, and takes by itself.
+    #[inline]
+    fn may_be_claimed(&self, kind: Kind) -> bool {
+        kind == Kind::Thread || self.nature.sends
+    }
+
+    /// Commits to a guard that can meet, or waits on all, under one lock at a time. It hung in no list before, and no
+    /// peer can claim it: each guard waits for itself, and whoever comes to one finds the wake handle.
+    fn meet_or_wait_alone(&self, kind: Kind, wake: Wake) -> Option<usize> {
+        debug_assert!(!self.may_be_claimed(kind), "a peer may be at it");
+        self.progress.set(Progress::Waiting(kind));
+        // SAFETY: it has no waiter on any channel.
+        let old = unsafe { self.party.wait(wake) };
+        debug_assert!(old.is_none(), "it waited nowhere");
+        let party = NonNull::from(&self.party);
+        let mut wakes = Wakes::default();
+        let mut watched = Able::none_of(self.guards.count());
+        let mut met = None;
+        for (index, guard) in self.channels() {
+            match guard.meet_or_wait_alone(Part { party, index }, kind, &mut wakes) {
+                Alone::HasMet => {
+                    met = Some(index);
+                    break;
+                }
+                Alone::Waits => {}
+                Alone::WaitsAndIsWatched => watched.add(index),
+            }
+        }
+        let old = met.and_then(|met| {
+            self.progress.set(Progress::Met(met));
+            self.leave_one_by_one(kind, &mut wakes)
+        });
+        drop(old);
+        wakes.wake_all();
+        self.wake_watchers(watched);
+        met
+    }
+
+    fn wake_watchers(&self, mut watched: Able) {
+        while let Some(index) = watched.pick(Choice::Biased) {
+            self.guard(index).wake_watchers();
+        }
+    }
+
     /// Takes every waiter off its list, once no peer can claim the party any more. Returns the wake handle.
     fn leave_one_by_one(&self, kind: Kind, wakes: &mut Wakes) -> Option<Wake> {
-        for (_, guard) in self.switched_on() {
+        for (_, guard) in self.channels() {
             guard.leave_alone(kind, wakes);
         }
         // SAFETY: it has left all lists, each under its lock, so it has no waiter that a peer could find.
@@ -308,16 +358,12 @@ impl<G: Guards> Alternation<G> {
             // SAFETY: the locks of all its channels are held.
             let old = unsafe { self.party.wait(wake) };
             let party = NonNull::from(&self.party);
-            let waiting = |claimable| Progress::Waiting { kind, claimable };
-            self.progress.set(waiting(true));
-            let mut claimable = false;
+            self.progress.set(Progress::Waiting(kind));
             for (index, guard) in self.switched_on().rev() {
-                claimable |= guard.may_be_claimed(kind);
                 if guard.wait_and_unlock(Part { party, index }, kind, &mut wakes) {
                     watched.add(index);
                 }
             }
-            self.progress.set(waiting(claimable));
             mem::forget(locked);
             old
         } else {
@@ -325,9 +371,7 @@ impl<G: Guards> Alternation<G> {
         };
         drop(old);
         wakes.wake_all();
-        while let Some(index) = watched.pick(Choice::Biased) {
-            self.guard(index).wake_watchers();
-        }
+        self.wake_watchers(watched);
         met
     }
 
@@ -336,7 +380,7 @@ impl<G: Guards> Alternation<G> {
         if run_is_over() {
             return None;
         }
-        let Progress::Waiting { kind, .. } = self.progress.get() else {
+        let Progress::Waiting(kind) = self.progress.get() else {
             return None;
         };
         let mut wakes = Wakes::default();
@@ -429,20 +473,26 @@ impl<G: Guards> Future for Alternation<G> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<G::Output> {
         let this = self.as_ref().get_ref();
-        let met = match this.progress.get() {
-            Progress::Met(met) => Some(met),
+        let waits = match this.progress.get() {
+            Progress::Idle => false,
+            Progress::Waiting(_) => true,
+            Progress::Met(met) => return this.poll_until_done(met, context),
             Progress::Spent => panic!("an alternation was polled again after it had completed"),
-            Progress::Idle
-            | Progress::Waiting {
-                claimable: false, ..
-            } => this.meet_alone(Kind::Task),
+        };
+        let met = if waits && this.may_be_claimed(Kind::Task) {
             // Probably it was woken, and needs no new wake handle.
-            Progress::Waiting { .. } => this.attempt(Kind::Task, None),
+            this.attempt(Kind::Task, None)
+        } else {
+            this.meet_alone(Kind::Task)
         };
         let met = met.or_else(|| {
-            // Cloned before the locks are taken, because it is foreign code.
+            // Cloned before a lock is taken, because it is foreign code.
             let wake = Wake::task(context);
-            this.attempt(Kind::Task, Some(wake))
+            if waits || this.may_be_claimed(Kind::Task) {
+                this.attempt(Kind::Task, Some(wake))
+            } else {
+                this.meet_or_wait_alone(Kind::Task, wake)
+            }
         });
         let Some(met) = met else {
             if let Some(due) = this.first_due() {
@@ -451,9 +501,6 @@ impl<G: Guards> Future for Alternation<G> {
             return Poll::Pending;
         };
         this.alarm.clear();
-        if let Member::Channel(guard) = this.guards.member(met) {
-            ready!(guard.poll_until_done(context));
-        }
-        Poll::Ready(this.finish(met))
+        this.poll_until_done(met, context)
     }
 }

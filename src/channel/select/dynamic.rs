@@ -14,7 +14,7 @@ use super::{
     },
     Alternation, Choice,
     guard::{RecvGuard, SendGuard},
-    list::{Element, Guards, Member},
+    list::{Element, Guards, Member, Nature},
     timing::{TickGuard, TimerGuard},
 };
 use crate::sync::time::deadline_after;
@@ -50,7 +50,10 @@ impl<'a, R> Select<'a, R> {
     /// chance.
     pub fn new() -> Self {
         Self {
-            branches: Branches(Vec::new()),
+            branches: Branches {
+                all: Vec::new(),
+                nature: Nature::RECEIVE,
+            },
             choice: Choice::Fair,
         }
     }
@@ -112,7 +115,8 @@ impl<'a, R> Select<'a, R> {
     where
         G::Outcome: Send + 'a,
     {
-        self.branches.0.push(Box::new(Branching {
+        self.branches.nature = self.branches.nature.and(G::NATURE);
+        self.branches.all.push(Box::new(Branching {
             guard,
             then: Cell::new(Some(then)),
         }));
@@ -182,7 +186,7 @@ impl<R> Default for Select<'_, R> {
 impl<R> fmt::Debug for Select<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Select")
-            .field("guards", &self.branches.0.len())
+            .field("guards", &self.branches.all.len())
             .field("choice", &self.choice)
             .finish_non_exhaustive()
     }
@@ -227,21 +231,28 @@ where
     }
 }
 
-struct Branches<'a, R>(Vec<Box<dyn Branch<'a, R> + Send + 'a>>);
+struct Branches<'a, R> {
+    all: Vec<Box<dyn Branch<'a, R> + Send + 'a>>,
+    nature: Nature,
+}
 
 // SAFETY: the guards are on the heap, each in a box of its own, and none is exchanged.
 unsafe impl<'a, R> Guards for Branches<'a, R> {
     type Output = Met<'a, R>;
 
+    fn nature(&self) -> Nature {
+        self.nature
+    }
+
     fn count(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     fn member(&self, index: usize) -> Member<'_> {
-        self.0[index].member()
+        self.all[index].member()
     }
 
     fn output(&self, index: usize) -> Met<'a, R> {
-        self.0[index].met()
+        self.all[index].met()
     }
 }

@@ -72,8 +72,6 @@ pub unsafe trait Guard {
     /// Whether the guard can probably meet, as far as can be seen without its lock. If it can, and did before this
     /// call, the answer is yes.
     fn seems_able(&self) -> bool;
-    /// Whether a peer may claim the guard while it waits. A receiver that is a task is only woken.
-    fn may_be_claimed(&self, kind: Kind) -> bool;
     /// Locks the channel until `unlock`.
     fn lock(&self);
     /// Ends what `lock` or `share_lock` began.
@@ -94,11 +92,30 @@ pub unsafe trait Guard {
         let _unlock = Unlock(self);
         self.can_meet(me) && self.meet(me, kind, wakes)
     }
-    /// Leaves while no peer can claim the alternation: an operation on one channel too.
-    fn leave_alone(&self, kind: Kind, wakes: &mut Wakes) {
+    /// Meets a peer or waits, where no peer can claim the alternation: an operation on one channel too.
+    fn meet_or_wait_alone(&self, part: Part, kind: Kind, wakes: &mut Wakes) -> Alone {
+        if self.place().is_none() {
+            return Alone::Waits;
+        }
         self.lock();
         let _unlock = Unlock(self);
-        self.leave(kind, wakes);
+        // SAFETY: the party is the caller's, which is alive and stays where it is.
+        let me = unsafe { part.party.as_ref() };
+        if self.can_meet(me) && self.meet(me, kind, wakes) {
+            Alone::HasMet
+        } else if self.wait(part, kind, wakes) {
+            Alone::WaitsAndIsWatched
+        } else {
+            Alone::Waits
+        }
+    }
+    /// Leaves, where no peer can claim the alternation: an operation on one channel too.
+    fn leave_alone(&self, kind: Kind, wakes: &mut Wakes) {
+        if self.place().is_some() {
+            self.lock();
+            let _unlock = Unlock(self);
+            self.leave(kind, wakes);
+        }
     }
     /// Locks the channel, or uses the lock that `other` has on it, and looks whether the guard can meet.
     fn lock_and_look(&self, other: Option<&dyn Guard>, me: &Party) -> bool {
@@ -124,6 +141,16 @@ pub unsafe trait Guard {
     fn block_until_done(&self);
     /// As `block_until_done`, for a task.
     fn poll_until_done(&self, context: &Context<'_>) -> Poll<()>;
+}
+
+/// What came of a guard that did not wait for the locks of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Alone {
+    HasMet,
+    Waits,
+    /// Somebody waits for a receiver to wait here.
+    WaitsAndIsWatched,
 }
 
 /// Unlocks the guard's channel, whatever happens.
@@ -242,10 +269,6 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
 
     fn seems_able(&self) -> bool {
         self.core.is_some_and(Core::seems_to_have_something)
-    }
-
-    fn may_be_claimed(&self, kind: Kind) -> bool {
-        kind == Kind::Thread
     }
 
     fn lock(&self) {
@@ -394,10 +417,6 @@ unsafe impl<T> Guard for SendGuard<'_, T> {
     fn seems_able(&self) -> bool {
         // Only a look under the lock can tell.
         self.core.is_some()
-    }
-
-    fn may_be_claimed(&self, _kind: Kind) -> bool {
-        true
     }
 
     fn lock(&self) {

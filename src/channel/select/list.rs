@@ -16,10 +16,42 @@ pub enum Member<'a> {
     Timer(&'a dyn Timing),
 }
 
+/// What is among some guards.
+#[derive(Debug, Clone, Copy)]
+#[doc(hidden)]
+pub struct Nature {
+    pub sends: bool,
+    pub timers: bool,
+}
+
+impl Nature {
+    pub(super) const RECEIVE: Self = Self {
+        sends: false,
+        timers: false,
+    };
+    const SEND: Self = Self {
+        sends: true,
+        timers: false,
+    };
+    const TIMER: Self = Self {
+        sends: false,
+        timers: true,
+    };
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            sends: self.sends || other.sends,
+            timers: self.timers || other.timers,
+        }
+    }
+}
+
 /// A guard of some kind, and what becomes of it.
 #[doc(hidden)]
 pub trait Element {
     type Outcome;
+    /// What it can be: nothing that it does not say is to be reckoned with.
+    const NATURE: Nature;
     fn member(&self) -> Member<'_>;
     /// What became of it, once it was met.
     fn outcome(&self) -> Self::Outcome;
@@ -27,6 +59,7 @@ pub trait Element {
 
 impl<T> Element for RecvGuard<'_, T> {
     type Outcome = Result<T, RecvError>;
+    const NATURE: Nature = Nature::RECEIVE;
 
     fn member(&self) -> Member<'_> {
         Member::Channel(self)
@@ -39,6 +72,7 @@ impl<T> Element for RecvGuard<'_, T> {
 
 impl<T> Element for SendGuard<'_, T> {
     type Outcome = Result<(), SendError<()>>;
+    const NATURE: Nature = Nature::SEND;
 
     fn member(&self) -> Member<'_> {
         Member::Channel(self)
@@ -51,6 +85,7 @@ impl<T> Element for SendGuard<'_, T> {
 
 impl Element for TimerGuard {
     type Outcome = Instant;
+    const NATURE: Nature = Nature::TIMER;
 
     fn member(&self) -> Member<'_> {
         Member::Timer(self)
@@ -63,6 +98,7 @@ impl Element for TimerGuard {
 
 impl Element for TickGuard<'_> {
     type Outcome = Instant;
+    const NATURE: Nature = Nature::TIMER;
 
     fn member(&self) -> Member<'_> {
         Member::Timer(self)
@@ -81,6 +117,8 @@ impl Element for TickGuard<'_> {
 #[doc(hidden)]
 pub unsafe trait Guards {
     type Output;
+    /// What is among them.
+    fn nature(&self) -> Nature;
     fn count(&self) -> usize;
     fn member(&self, index: usize) -> Member<'_>;
     /// What became of the guard that was met.
@@ -102,6 +140,10 @@ pub enum Never {}
 unsafe impl Guards for () {
     type Output = Never;
 
+    fn nature(&self) -> Nature {
+        Nature::RECEIVE
+    }
+
     fn count(&self) -> usize {
         0
     }
@@ -119,10 +161,17 @@ unsafe impl Guards for () {
 unsafe impl<G: Element, Rest: Guards> Guards for (G, Rest) {
     type Output = Outcome<G::Outcome, Rest::Output>;
 
+    #[inline]
+    fn nature(&self) -> Nature {
+        G::NATURE.and(self.1.nature())
+    }
+
+    #[inline]
     fn count(&self) -> usize {
         1 + self.1.count()
     }
 
+    #[inline]
     fn member(&self, index: usize) -> Member<'_> {
         match index {
             0 => self.0.member(),
