@@ -72,9 +72,9 @@ impl<T> UnsafeCell<T> {
 /// Parking a thread, and handing it the token that ends its park.
 pub(crate) mod thread {
     #[cfg(loom)]
-    pub(crate) use loom::thread::park;
+    pub(crate) use super::loomed::parked::park;
     #[cfg(loom)]
-    use loom::thread::{Thread, current};
+    use super::loomed::parked::{Thread, current};
     #[cfg(not(loom))]
     use std::thread::current;
     #[cfg(not(loom))]

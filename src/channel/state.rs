@@ -135,11 +135,14 @@ impl<T> Locked<'_, T> {
     /// Takes the message of a sender that was claimed, and completes its send.
     #[inline]
     pub(super) fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
-        // SAFETY: it waited in our list, so it is alive until its stage is final.
-        let sender = unsafe { sender.as_ref() };
-        // SAFETY: the lock is held.
-        let message = unsafe { sender.take_its_message() };
-        sender.set_stage(Stage::Met);
+        let message = {
+            // SAFETY: it waited in our list, so it is alive until its stage is final.
+            let sender = unsafe { sender.as_ref() };
+            // SAFETY: the lock is held.
+            unsafe { sender.take_its_message() }
+        };
+        // SAFETY: as above, and its message was taken.
+        unsafe { Waiter::finish(sender, Stage::Met) };
         message
     }
 
@@ -214,11 +217,14 @@ impl<T> Locked<'_, T> {
         let Some((taker, wake)) = (unsafe { claim_first(&mut self.state.takers, me) }) else {
             return Err(message);
         };
-        // SAFETY: it waited in our list, so it is alive until its stage is final.
-        let taker = unsafe { taker.as_ref() };
-        // SAFETY: the lock is held.
-        unsafe { taker.put_message(message) };
-        taker.set_stage(Stage::Met);
+        {
+            // SAFETY: it waited in our list, so it is alive until its stage is final.
+            let taker = unsafe { taker.as_ref() };
+            // SAFETY: the lock is held.
+            unsafe { taker.put_message(message) };
+        }
+        // SAFETY: as above, and it has its message.
+        unsafe { Waiter::finish(taker, Stage::Met) };
         Ok(wake)
     }
 
@@ -234,20 +240,23 @@ impl<T> Locked<'_, T> {
         let Some(sender) = (unsafe { HoldLink::take_sender(link) }) else {
             return Err(message);
         };
-        // SAFETY: a sender that is still tied to its hold is alive until its stage is final.
-        let sender = unsafe { sender.as_ref() };
-        if let Some(message) = message {
+        let wake = {
+            // SAFETY: a sender that is still tied to its hold is alive until its stage is final.
+            let sender = unsafe { sender.as_ref() };
+            if let Some(message) = message {
+                // SAFETY: the lock is held.
+                unsafe { sender.put_message(message) };
+            }
             // SAFETY: the lock is held.
-            unsafe { sender.put_message(message) };
-        }
-        // SAFETY: the lock is held.
-        let wake = unsafe {
-            sender.shared(|shared| {
-                shared.hold = None;
-                shared.wake.take()
-            })
+            unsafe {
+                sender.shared(|shared| {
+                    shared.hold = None;
+                    shared.wake.take()
+                })
+            }
         };
-        sender.set_stage(outcome);
+        // SAFETY: as above.
+        unsafe { Waiter::finish(sender, outcome) };
         Ok(wake)
     }
 
@@ -585,8 +594,8 @@ impl<T> Locked<'_, T> {
         let stage = self.state.closed_to_receivers()?;
         // SAFETY: the lock is held.
         let (taker, wake) = unsafe { claim_first(&mut self.state.takers, None) }?;
-        // SAFETY: it waited in our list, so it is alive until its stage is final.
-        unsafe { taker.as_ref() }.set_stage(stage);
+        // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
+        unsafe { Waiter::finish(taker, stage) };
         Some(ToWake(wake))
     }
 
@@ -594,8 +603,8 @@ impl<T> Locked<'_, T> {
     pub(super) fn dismiss_sender(&mut self) -> Option<ToWake> {
         let stage = self.state.closed_to_senders()?;
         let (sender, wake) = self.claim_sender(None)?;
-        // SAFETY: it waited in our list, so it is alive until its stage is final.
-        unsafe { sender.as_ref() }.set_stage(stage);
+        // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
+        unsafe { Waiter::finish(sender, stage) };
         Some(ToWake(wake))
     }
 

@@ -8,7 +8,7 @@
 //! - While the state is `WAITING`, `NOTIFIED` or `HELD` a peer may look at the waiter, and then everything in
 //!   it but the state belongs to the channel's lock. In every other state it belongs to its owner alone.
 //! - A peer that makes the state final touches the waiter no more: the owner may be gone by then. So it takes
-//!   the wake handle out, and the waiter off its list, first.
+//!   the wake handle out, and the waiter off its list, first ([`finish`](Waiter::finish)).
 //! - The state leaves `WAITING`, `NOTIFIED` and `HELD` only under the channel's lock.
 //! - What a waiting needs is written when it first waits, and not before: most waiters are moved into place
 //!   before that, some never wait, and moving what is not there costs nothing.
@@ -16,7 +16,7 @@
 use std::{
     marker::PhantomPinned,
     mem::MaybeUninit,
-    ptr::NonNull,
+    ptr::{self, NonNull},
     task::{Context, Waker},
 };
 
@@ -178,6 +178,22 @@ impl<T> Waiter<T> {
     #[inline]
     pub(super) fn set_stage(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Release);
+    }
+
+    /// Sets a final stage: the last thing that a peer does with a waiter. Its owner may be gone before this returns,
+    /// so the stage is reached by its address: a reference to the waiter would claim that the whole of it stays.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is alive until its stage is final, and the caller, who holds its channel's lock, is its peer.
+    #[inline]
+    pub(super) unsafe fn finish(this: NonNull<Self>, stage: Stage) {
+        debug_assert!(stage.is_final(), "the peer is done with the waiter");
+        // SAFETY: alive, by the caller's word; no reference to the rest of it is made.
+        let word = unsafe { ptr::addr_of!((*this.as_ptr()).stage) };
+        // SAFETY: as above.
+        let word = unsafe { &*word };
+        word.store(stage as u8, Ordering::Release);
     }
 
     /// Makes a waiter that has given its outcome fit for another operation.

@@ -104,3 +104,57 @@ impl<T> DerefMut for BriefLockGuard<'_, T> {
         &mut self.0
     }
 }
+
+/// Parking. Loom takes an `unpark` of a thread that is blocked on a lock, or on the end of another thread, for the
+/// end of that wait. So only a thread that is parked is unparked, and any other finds its token.
+pub(crate) mod parked {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    struct Token {
+        /// One of loom's atomics: who finds it has seen all that was done before the `unpark`.
+        unparked: loom::sync::atomic::AtomicBool,
+        /// None of loom's: no switch of threads is wanted between this and parking.
+        parked: AtomicBool,
+    }
+
+    loom::thread_local! {
+        static TOKEN: Arc<Token> = Arc::new(Token {
+            unparked: loom::sync::atomic::AtomicBool::new(false),
+            parked: AtomicBool::new(false),
+        });
+    }
+
+    pub(crate) struct Thread {
+        thread: loom::thread::Thread,
+        token: Arc<Token>,
+    }
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            self.token.unparked.swap(true, Ordering::AcqRel);
+            if self.token.parked.swap(false, Ordering::SeqCst) {
+                self.thread.unpark();
+            }
+        }
+    }
+
+    pub(crate) fn current() -> Thread {
+        Thread {
+            thread: loom::thread::current(),
+            token: TOKEN.with(Arc::clone),
+        }
+    }
+
+    pub(crate) fn park() {
+        let token = TOKEN.with(Arc::clone);
+        if !token.unparked.swap(false, Ordering::AcqRel) {
+            token.parked.store(true, Ordering::SeqCst);
+            loom::thread::park();
+            token.parked.store(false, Ordering::SeqCst);
+            token.unparked.swap(false, Ordering::AcqRel);
+        }
+    }
+}

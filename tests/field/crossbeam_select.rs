@@ -95,13 +95,15 @@ fn a_blocked_select_hears_the_end_on_either_side() {
 }
 
 #[test]
-fn an_end_is_preferred_to_default_and_to_a_timeout() {
+fn an_end_is_preferred_to_default_and_if_it_is_written_first_to_a_timeout() {
     let (tx, rx) = channel::<u32>();
     let (other_tx, other_rx) = channel::<u32>();
     drop((tx, other_rx));
     let mut home = Some(1);
     assert!(select! { recv(rx) -> message => message.is_err(), default => false });
-    assert!(select! { recv(rx) -> message => message.is_err(), after(Duration::ZERO) => false });
+    assert!(
+        select! { biased; recv(rx) -> message => message.is_err(), after(Duration::ZERO) => false }
+    );
     assert!(select! { send(other_tx, &mut home) -> sent => sent.is_err(), default => false });
     assert_eq!(
         Select::new().recv(&rx, |message| message.is_err()).now(),
@@ -111,14 +113,17 @@ fn an_end_is_preferred_to_default_and_to_a_timeout() {
 }
 
 #[test]
-fn what_is_ready_is_preferred_to_default_and_to_a_deadline_that_has_passed() {
+fn what_is_ready_is_preferred_to_default_and_if_it_is_written_first_to_a_deadline_that_has_passed()
+{
     let (tx, rx) = channel::<u32>();
     for round in 0..3 {
         let tx = tx.clone();
         let sending = blocked_in_send(&rx, move || tx.send(round));
         let received = match round {
             0 => select! { recv(rx) -> message => message.ok(), default => None },
-            1 => select! { recv(rx) -> message => message.ok(), after(Duration::ZERO) => None },
+            1 => {
+                select! { biased; recv(rx) -> message => message.ok(), after(Duration::ZERO) => None }
+            }
             _ => Select::new().recv(&rx, Result::ok).now().flatten(),
         };
         assert_eq!(received, Some(round));

@@ -1,9 +1,16 @@
 //! Alternation: waiting on several channels at once, and meeting on exactly one of them.
 //!
-//! An alternation locks all its distinct channels, each in its place in one order (that of their addresses,
+//! First an alternation looks at its guards one at a time, in random order among those that seem able, each under the
+//! lock of its channel alone. It hangs in no list then, so no peer can claim it, and to meet is an operation on one
+//! channel like any other.
+//!
+//! One that must wait locks all its distinct channels, each in its place in one order (that of their addresses,
 //! outside loom), checks whether a peer has claimed it meanwhile, looks at each guard, and either commits to one
 //! or waits on all; then it unlocks. Whoever claims it holds the lock of one of its channels, so the two exclude
 //! each other; two that claim it on different channels are decided by one compare-and-swap on its party.
+//!
+//! Where nobody can claim it, one lock at a time is enough for all of this: once it was claimed, and for a task that
+//! only receives, which is woken and takes by itself.
 //!
 //! A guard that waits for an instant has no channel and hangs nowhere: the alternation looks at the clock when it
 //! looks at its guards. A thread parks until the earliest instant, a task has an alarm set for it.
