@@ -24,6 +24,7 @@ use super::{
     Held, Receiver, RecvError, SendError, Sender, TrySendError, channel, list::List, waiter::Waiter,
 };
 
+mod alternations;
 mod slack_and_poison;
 
 /// Few, because Miri is some thousand times slower; enough that both sides come first now and then.
