@@ -63,8 +63,9 @@ impl<T> Credit<T> {
             "at most {CREDIT_MAX} credits may be outstanding on a channel, and these would be {in_all}: \
              grant fewer, or take what was sent first"
         );
-        self.unused += n;
+        // First, for it panics where there is no memory.
         self.slots.reserve(in_all - self.slots.len());
+        self.unused += n;
     }
 
     /// Takes back up to `n` credits that were not used; returns how many.
@@ -152,5 +153,21 @@ impl<T> Credit<T> {
     /// Takes the oldest message that was left when the channel was closed.
     pub(super) fn drain(&mut self) -> Option<T> {
         self.left.pop_front()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_grant_for_which_there_is_no_memory_grants_nothing() {
+        // The slots for all of them would be more than any machine can address.
+        let mut credit = Credit::<[u8; 1 << 44]>::new();
+        let granted = catch_unwind(AssertUnwindSafe(|| credit.grant(CREDIT_MAX)));
+        assert!(granted.is_err());
+        assert_eq!(credit.outstanding(), Outstanding::default());
     }
 }
