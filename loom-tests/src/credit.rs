@@ -1,6 +1,6 @@
 //! Credit: a send completes ahead of the take within a grant, and never else; what was sent so is not lost.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use handover::{
     channel::{Outstanding, RecvError, SendError, TrySendError, channel},
@@ -201,10 +201,27 @@ fn a_grant_is_demand() {
         let (tx, rx) = channel::<Message>();
         let waiting = thread::spawn(move || {
             block_on(tx.ready_async()).unwrap();
-            let mut send = std::pin::pin!(tx.send_async(Box::new(7)));
+            let mut send = pin!(tx.send_async(Box::new(7)));
             poll_once(send.as_mut()).is_ready()
         });
         rx.grant(1);
         assert!(waiting.join().unwrap());
+    });
+}
+
+#[test]
+fn a_grant_completes_first_who_waited_first() {
+    explore("a_grant_completes_first_who_waited_first", || {
+        let (tx, rx) = channel::<Message>();
+        let mut first = pin!(tx.send_async(Box::new(1)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let granting = thread::spawn(move || {
+            rx.grant(1);
+            rx
+        });
+        let mut second = pin!(tx.send_async(Box::new(2)));
+        let _ = poll_once(second.as_mut());
+        let rx = granting.join().unwrap();
+        assert_eq!(rx.try_recv(), Ok(Box::new(1)));
     });
 }

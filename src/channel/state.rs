@@ -199,7 +199,7 @@ impl<T> Locked<'_, T> {
     #[inline]
     pub(super) fn give(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
         match self.give_to_taker(message, me) {
-            Err(message) if self.state.credit.is_unused() => Ok(self.leave_in_slot(message, me)),
+            Err(message) if self.may_send_ahead() => Ok(self.leave_in_slot(message, me)),
             given => given,
         }
     }
@@ -465,7 +465,14 @@ impl<T> Locked<'_, T> {
     /// turn out to be claimed elsewhere), or there is credit.
     #[inline]
     pub(super) fn can_probably_give(&self) -> bool {
-        !self.state.takers.is_empty() || self.state.credit.is_unused()
+        !self.state.takers.is_empty() || self.may_send_ahead()
+    }
+
+    /// Whether a send that begins may complete ahead of the take: there is credit, and nobody waits who comes before
+    /// it. Both are so only while a grant completes the sends that wait, one by one.
+    #[inline]
+    fn may_send_ahead(&self) -> bool {
+        self.state.credit.is_unused() && self.state.senders.is_empty()
     }
 
     /// Whether there is demand: a receiver waits that no sender has met or woken, or there is credit.
@@ -485,7 +492,7 @@ impl<T> Locked<'_, T> {
     /// Whether `me` could send at once.
     pub(super) fn a_taker_can_meet(&self, me: &Party) -> bool {
         // SAFETY: the lock is held.
-        self.state.credit.is_unused() || unsafe { can_claim(&self.state.takers, me) }
+        self.may_send_ahead() || unsafe { can_claim(&self.state.takers, me) }
     }
 
     pub(super) fn watcher_count(&self) -> usize {
