@@ -1,8 +1,15 @@
 //! An end goes while the other side waits, or is about to.
 
-use handover::channel::{RecvError, SendError, channel};
+use std::pin::pin;
 
-use crate::peers::{Message, Peer, block_on, pairings, peers, receive_or_give_up, thread};
+use handover::{
+    channel::{RecvError, SendError, channel},
+    select,
+};
+
+use crate::peers::{
+    Message, Peer, block_on, explore, pairings, peers, poll_once, receive_or_give_up, thread,
+};
 
 peers! {
     fn a_sender_gets_its_message_back_when_the_last_receiver_goes(sender) {
@@ -123,4 +130,27 @@ pairings! { explore:
         assert_ne!(going.join().unwrap(), received);
         assert_eq!(sending.join().unwrap(), Ok(()));
     }
+}
+
+#[test]
+fn an_end_that_was_seen_comes_first_where_it_is_preferred() {
+    explore(
+        "an_end_that_was_seen_comes_first_where_it_is_preferred",
+        || {
+            let (preferred, from_preferred) = channel::<Message>();
+            let (other, from_other) = channel::<Message>();
+            let mut send = pin!(other.send_async(Box::new(2)));
+            assert!(poll_once(send.as_mut()).is_pending());
+            let closing = thread::spawn(move || drop(preferred));
+            if from_preferred.is_disconnected() {
+                let has_ended = select! {
+                    biased;
+                    recv(from_preferred) -> message => message.is_err(),
+                    recv(from_other) -> _ => false,
+                };
+                assert!(has_ended);
+            }
+            closing.join().unwrap();
+        },
+    );
 }

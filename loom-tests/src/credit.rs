@@ -225,3 +225,24 @@ fn a_grant_completes_first_who_waited_first() {
         assert_eq!(rx.try_recv(), Ok(Box::new(1)));
     });
 }
+
+#[test]
+fn a_message_is_seen_while_a_grant_completes_its_send() {
+    explore("a_message_is_seen_while_a_grant_completes_its_send", || {
+        let (preferred, from_preferred) = channel::<Message>();
+        let (other, from_other) = channel::<Message>();
+        let mut first = pin!(preferred.send_async(Box::new(1)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let mut second = pin!(other.send_async(Box::new(2)));
+        assert!(poll_once(second.as_mut()).is_pending());
+        let granter = from_preferred.clone();
+        let granting = thread::spawn(move || granter.grant(1));
+        let taken = select! {
+            biased;
+            recv(from_preferred) -> message => message,
+            recv(from_other) -> message => message,
+        };
+        assert_eq!(taken, Ok(Box::new(1)));
+        granting.join().unwrap();
+    });
+}

@@ -32,7 +32,8 @@ pub(super) struct Core<T> {
     /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone, so
     /// `Relaxed` is enough.
     senders_waiting: AtomicUsize,
-    /// Whether the channel was closed to receivers, as such a hint too.
+    /// Whether the channel was closed to receivers, as such a hint too. Set under the lock that closes it: whoever
+    /// has seen the end by other means sees it here.
     is_over: AtomicBool,
     pub(super) spin: Spin,
 }
@@ -73,6 +74,12 @@ impl<T> Core<T> {
     #[inline]
     pub(super) fn seems_to_have_something(&self) -> bool {
         self.a_sender_seems_to_wait() || self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Lets those who look without the lock know that no message will come. The caller holds the lock.
+    #[inline]
+    pub(super) fn set_over(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// Blocks the thread, which waits as `waiter`, until a peer has changed its stage or the deadline has
@@ -125,7 +132,6 @@ impl<T> Core<T> {
     /// The last sender is gone: nobody who waits for a message will get one.
     #[cold]
     pub(super) fn close_to_receivers(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
         self.wake_each(|locked| {
             locked
                 .dismiss_taker()
@@ -148,11 +154,14 @@ impl<T> Core<T> {
     /// Closes the channel to both sides, unless that was done before; returns whether it was not.
     pub(super) fn poison(&self, reason: Reason) -> bool {
         // One that is not needed is dropped after the lock.
-        let poisoned = self.lock().poison(reason);
+        let poisoned = {
+            let mut locked = self.lock();
+            self.set_over();
+            locked.poison(reason)
+        };
         if poisoned.is_err() {
             return false;
         }
-        self.is_over.store(true, Ordering::Relaxed);
         self.wake_each(|locked| {
             locked
                 .dismiss_sender()

@@ -282,6 +282,9 @@ impl<T> Drop for Sender<T> {
         let left = {
             let mut locked = self.core.lock();
             locked.state.sender_count -= 1;
+            if locked.state.sender_count == 0 {
+                self.core.set_over();
+            }
             locked.state.sender_count
         };
         if left == 0 {

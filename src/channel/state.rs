@@ -301,11 +301,16 @@ impl<T> Locked<'_, T> {
         if !self.state.credit.is_unused() {
             return None;
         }
-        let (sender, wake) = self.claim_sender(None)?;
-        let message = self.complete(sender);
-        self.state.credit.put(message);
+        // SAFETY: the lock is held.
+        let claimed = unsafe { claim_first(&mut self.state.senders, None) };
+        let completed = claimed.map(|(sender, wake)| {
+            let message = self.complete(sender);
+            self.state.credit.put(message);
+            ToWake(wake)
+        });
+        // Only now: the message was there all the time, so whoever looks without the lock sees it.
         self.publish_senders();
-        Some(ToWake(wake))
+        completed
     }
 
     /// Takes a message that was sent within credit and that no receiver is left for.
