@@ -205,21 +205,28 @@ impl<T> Core<T> {
     /// A foreign waker that panics does not keep the others from being woken: they would wait for ever. The
     /// first panic goes on after the last of them.
     fn wake_each(&self, mut next: impl FnMut(&mut Locked<'_, T>) -> Option<ToWake>) {
-        let mut panic = None;
-        loop {
-            let picked = next(&mut self.lock());
-            let Some(ToWake(wake)) = picked else { break };
-            // Nothing of ours is seen after the panic that the waker could have left half done.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| wake_up(wake))) {
-                panic.get_or_insert(payload);
-            }
+        wake_all(|| {
+            let ToWake(wake) = next(&mut self.lock())?;
+            Some(wake)
+        });
+    }
+}
+
+/// Wakes whomever `next` gives, one after the other, until it gives nobody; a waker that panics as in
+/// [`Core::wake_each`].
+pub(super) fn wake_all(mut next: impl FnMut() -> Option<Option<Wake>>) {
+    let mut panic = None;
+    while let Some(wake) = next() {
+        // Nothing of ours is seen after the panic that the waker could have left half done.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| wake_up(wake))) {
+            panic.get_or_insert(payload);
         }
-        // Where another panic is under way already, a second would end the program.
-        if let Some(payload) = panic
-            && !std::thread::panicking()
-        {
-            resume_unwind(payload);
-        }
+    }
+    // Where another panic is under way already, a second would end the program.
+    if let Some(payload) = panic
+        && !std::thread::panicking()
+    {
+        resume_unwind(payload);
     }
 }
 

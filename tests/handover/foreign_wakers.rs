@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use handover::{Receiver, Sender, channel, channel::SendError};
+use handover::{Receiver, Sender, channel, channel::SendError, select_async};
 
 use crate::stage::{Message, PATIENCE, Peer, Scripted, Tally, join, until};
 
@@ -265,6 +265,66 @@ fn a_waker_that_panics_does_not_keep_other_watchers_from_hearing_of_demand() {
     let mut receive = Scripted::new(rx.recv_async());
     assert!(survive(|| receive.poll()).is_none());
     assert_eq!(second.wakes(), 1);
+}
+
+#[test]
+fn a_waker_that_panics_does_not_keep_an_alternation_from_waking_others() {
+    // Which of the two is woken first hangs on where the channels stand.
+    for panics_first in [true, false] {
+        let trap = Trap::new(Spot::Wake);
+        let (a, from_a) = channel();
+        let (b, from_b) = channel();
+        let (panicking, other) = if panics_first {
+            (&from_a, &from_b)
+        } else {
+            (&from_b, &from_a)
+        };
+        let mut first = Box::pin(panicking.recv_async());
+        assert!(poll_with(first.as_mut(), &waker_that_panics(&trap)).is_pending());
+        let mut second = Scripted::new(other.recv_async());
+        second.stays_pending();
+        let (mut home_a, mut home_b) = (Some(1), Some(2));
+        let mut alternation = Scripted::new(async {
+            select_async! {
+                send(a, &mut home_a) -> sent => sent.is_ok(),
+                send(b, &mut home_b) -> sent => sent.is_ok(),
+            }
+        });
+        assert!(
+            survive(|| alternation.poll()).is_none(),
+            "the panic reaches whoever polled"
+        );
+        assert_eq!(second.wakes(), 1, "it counts as woken, so it is");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_on_drop_strands_no_sender_that_an_alternation_has_met() {
+    let (a, _from_a) = channel::<u32>();
+    let (b, from_b) = channel();
+    let trap = Trap::new(Spot::Drop);
+    let waker = waker_that_panics(&trap);
+    // The first is woken for the sender; the alternation comes before it, with its waker still in place.
+    let mut other = Scripted::new(from_b.recv_async());
+    other.stays_pending();
+    let mut home = Some(1);
+    let mut late = Box::pin(async {
+        select_async! {
+            send(a, &mut home) -> sent => drop(sent),
+            recv(from_b) -> received => drop(received),
+        }
+    });
+    assert!(poll_with(late.as_mut(), &waker).is_pending());
+    let mut send = Scripted::new(b.send_async(7));
+    send.stays_pending();
+    assert_eq!(other.wakes(), 1);
+    assert!(
+        survive(|| poll_with(late.as_mut(), &waker)).is_none(),
+        "its waker panicked"
+    );
+    trap.disarm();
+    assert_eq!(send.wakes(), 1, "its message was taken");
+    assert_eq!(send.resolves(), Ok(()));
 }
 
 #[test]

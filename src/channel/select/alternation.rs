@@ -301,8 +301,8 @@ impl<G: Guards> Alternation<G> {
             self.progress.set(Progress::Met(met));
             self.leave_one_by_one(kind, &mut wakes)
         });
-        drop(old);
         wakes.wake_all();
+        drop(old);
         self.wake_watchers(watched);
         met
     }
@@ -340,8 +340,8 @@ impl<G: Guards> Alternation<G> {
             // The peer, who may be at it still, is done once its channel could be locked in order to leave it.
             self.progress.set(Progress::Met(claimed));
             let old = self.leave_one_by_one(kind, &mut wakes);
-            drop(old);
             wakes.wake_all();
+            drop(old);
             return Some(claimed);
         }
         let moment = self.look_at_the_clock();
@@ -369,8 +369,8 @@ impl<G: Guards> Alternation<G> {
         } else {
             None
         };
-        drop(old);
         wakes.wake_all();
+        drop(old);
         self.wake_watchers(watched);
         met
     }
@@ -389,8 +389,8 @@ impl<G: Guards> Alternation<G> {
         self.progress
             .set(claimed.map_or(Progress::Idle, Progress::Met));
         let old = self.leave(locked, kind, &mut wakes);
-        drop(old);
         wakes.wake_all();
+        drop(old);
         claimed
     }
 

@@ -10,7 +10,7 @@ use std::{
 use super::{
     super::{
         Receiver, Sender,
-        core::Core,
+        core::{Core, wake_all, wake_up},
         error::{RecvError, SendError},
         party::{Part, Party, ToWake},
         state::{Locked, Role},
@@ -45,14 +45,14 @@ impl Wakes {
         self.others.extend(wake);
     }
 
+    /// Wakes all of them, even if the waker of one panics: each counts as woken at its channel.
     #[inline]
     pub(super) fn wake_all(self) {
-        let Some(first) = self.first else {
-            return;
-        };
-        first.wake();
-        for wake in self.others {
-            wake.wake();
+        if self.others.is_empty() {
+            wake_up(self.first);
+        } else {
+            let mut wakes = self.first.into_iter().chain(self.others);
+            wake_all(|| wakes.next().map(Some));
         }
     }
 }
