@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -508,4 +509,29 @@ fn when_waits_are_given_up_at_random_the_books_balance() {
     }
     assert_eq!(numbers.iter().map(Vec::len).sum::<usize>(), sent);
     assert_eq!(tally.dropped(), usize::try_from(MESSAGES).unwrap());
+}
+
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("a foreign waker");
+    }
+}
+
+#[test]
+fn a_subscribers_waker_that_panics_loses_no_message() {
+    let (mut news, subscribers) = broadcast();
+    let subscriber = subscribers.subscribe();
+    let mut receive = Box::pin(subscriber.recv_async());
+    let waker = Waker::from(Arc::new(Panicking));
+    let polled = receive.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    let mut delivery = news.begin("rain");
+    let waiting = panic::AssertUnwindSafe(|| delivery.wait_timeout(Duration::ZERO));
+    assert!(panic::catch_unwind(waiting).is_err());
+    let Err(BroadcastError::Partial(partial)) = delivery.finish() else {
+        panic!("nobody has taken it");
+    };
+    assert_eq!((partial.message, partial.taken), ("rain", 0));
 }

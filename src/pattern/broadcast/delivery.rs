@@ -312,10 +312,14 @@ impl<T: Clone> DeliveryFuture<'_, T> {
                 self.stages[place] = Stage::Taken;
                 continue;
             };
-            let mut send = Box::pin(member.sender.send_async(not_now.into_inner()));
-            match send.as_mut().poll(context) {
-                Poll::Ready(outcome) => self.settle(place, outcome),
-                Poll::Pending => self.offers.push(Offer { place, send }),
+            let send = Box::pin(member.sender.send_async(not_now.into_inner()));
+            // Among the offers before it is polled: if a foreign waker panics there, it is withdrawn like the others.
+            self.offers.push(Offer { place, send });
+            if let Some(offer) = self.offers.last_mut()
+                && let Poll::Ready(outcome) = offer.send.as_mut().poll(context)
+            {
+                self.offers.pop();
+                self.settle(place, outcome);
             }
         }
     }
