@@ -12,6 +12,7 @@
 
 use std::{
     hint,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
     thread,
     time::Duration,
@@ -51,7 +52,10 @@ impl<T> BriefLock<T> {
         if self.taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
-        BriefLockGuard { lock: self }
+        BriefLockGuard {
+            lock: self,
+            _value: PhantomData,
+        }
     }
 
     #[cold]
@@ -84,6 +88,8 @@ fn pause(round: u32) {
 
 pub(crate) struct BriefLockGuard<'a, T> {
     lock: &'a BriefLock<T>,
+    /// As good as this: what may not be shared between threads is not shared through its guard either.
+    _value: PhantomData<&'a mut T>,
 }
 
 impl<T> Deref for BriefLockGuard<'_, T> {
@@ -114,9 +120,17 @@ impl<T> Drop for BriefLockGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, thread};
+    use std::{cell::Cell, sync::Arc, thread};
 
     use super::*;
+
+    trait Ambiguous<A> {
+        const IS: () = ();
+    }
+    impl<T> Ambiguous<()> for T {}
+    impl<T: Sync> Ambiguous<u8> for T {}
+    // Two traits would fit if the guard could be shared, and this would not compile.
+    const _: () = <BriefLockGuard<'static, Cell<u8>> as Ambiguous<_>>::IS;
 
     #[test]
     fn one_thread_at_a_time_has_the_value() {
