@@ -29,8 +29,9 @@ use crate::sync::{AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, run
 
 pub(super) struct Core<T> {
     state: BriefLock<State<T>>,
-    /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone, so
-    /// `Relaxed` is enough.
+    /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone and an
+    /// alternation a needless lock. Nobody waits because of it alone, so `Relaxed` is enough. It is never less than
+    /// what was so under the lock.
     senders_waiting: AtomicUsize,
     /// Whether the channel was closed to receivers, as such a hint too. Set under the lock that closes it: whoever
     /// has seen the end by other means sees it here.
