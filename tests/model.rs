@@ -1,7 +1,7 @@
 //! The channel against a simple sequential model of it, under random programs.
 //!
 //! A program is a list of sends, receives, tries, timeouts, alternations over several channels, polls that nobody was
-//! woken for, cancels, answers for what is in custody, and closes. It runs on one thread, each poll where the program
+//! woken for, cancels, answers for what is in custody, grants of credit, drains, poisonings and closes. It runs on one thread, each poll where the program
 //! says; beside it runs the reference, which says of each outcome whether it is allowed, and at the end where each
 //! message must be. See `tests/model/`.
 //!
@@ -31,6 +31,7 @@ mod world;
 use std::{
     cell::RefCell,
     collections::BTreeMap,
+    fmt::Debug,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -64,15 +65,19 @@ pub(crate) fn seed() -> u64 {
 fn name(outcome: Option<Outcome>) -> String {
     match outcome {
         None => "pending".to_owned(),
-        Some(Outcome::Failed(_, why, _)) => format!("Failed({why:?})"),
-        Some(outcome) => {
-            let text = format!("{outcome:?}");
-            text.split('(').next().unwrap_or_default().to_owned()
-        }
+        Some(Outcome::Failed(_, why, _)) => format!("Failed({})", without_numbers(&why)),
+        Some(Outcome::Ended(_, why)) => format!("Ended({})", without_numbers(&why)),
+        Some(Outcome::NoDemand(why)) => format!("NoDemand({})", without_numbers(&why)),
+        Some(outcome) => without_numbers(&outcome),
     }
 }
 
-/// Runs a batch of random programs; returns how often each kind of outcome was seen.
+fn without_numbers(word: &impl Debug) -> String {
+    let text = format!("{word:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
+}
+
+/// Runs a batch of random programs; returns how often each kind of outcome was seen, and each place of a message.
 fn try_batch(seed: u64, cases: u32, runs: usize) -> BTreeMap<String, u64> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -90,8 +95,10 @@ fn try_batch(seed: u64, cases: u32, runs: usize) -> BTreeMap<String, u64> {
             for step in &steps {
                 world.perform(step);
             }
-            for outcome in world.balance() {
-                *counts.borrow_mut().entry(name(outcome)).or_insert(0) += 1;
+            let (outcomes, places) = world.balance();
+            let places = places.iter().map(without_numbers);
+            for what in outcomes.into_iter().map(name).chain(places) {
+                *counts.borrow_mut().entry(what).or_insert(0) += 1;
             }
         }
         Ok(())
@@ -133,12 +140,24 @@ fn random_programs_come_to_what_the_model_allows() {
             "Failed(Returned)",
             "Failed(InDoubt)",
             "Received",
-            "Ended",
+            "Failed(Poisoned)",
+            "Failed(TimedOut)",
+            "Ended(Disconnected)",
+            "Ended(Poisoned)",
+            "Over",
+            "TimedOut",
+            "Rang",
             "Held",
             "Accepted",
             "Demand",
-            "NoDemand",
+            "NoDemand(Disconnected)",
+            "NoDemand(Poisoned)",
             "Closed",
+            "Home",
+            "Kept",
+            "Lost",
+            "Drained",
+            "Taken",
         ];
         for outcome in expected {
             let count = counts.get(outcome).copied().unwrap_or(0);

@@ -32,20 +32,29 @@ pub(crate) struct Guard {
     pub(crate) side: Side,
 }
 
+/// The guards of an alternation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Guards {
+    pub(crate) all: Vec<Guard>,
+    /// Before which of them a timer stands that is due, or after them all.
+    pub(crate) timer: Option<usize>,
+    pub(crate) biased: bool,
+}
+
 /// An operation that may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     Send(usize, SendWay),
+    /// By a deadline that has passed when the future is polled first; into its home if so asked.
+    SendInTime(usize, SendWay),
     Recv(usize),
+    RecvInTime(usize),
     /// A stream, of which each message is an operation of its own.
     Stream(usize),
     Hold(usize),
     /// Takes into custody, pauses once, and releases.
     Accept(usize),
-    Select {
-        guards: Vec<Guard>,
-        biased: bool,
-    },
+    Select(Guards),
     Ready(usize),
     Closed(usize, Side),
 }
@@ -80,11 +89,13 @@ pub(crate) enum Step {
     Drop(usize),
     Send(usize, Haste),
     Recv(usize, Haste),
-    SelectNow {
-        guards: Vec<Guard>,
-        biased: bool,
-        haste: Haste,
-    },
+    SelectNow(Guards, Haste),
+    /// One of this side closes the channel to both.
+    Poison(usize, Side),
+    Grant(usize, usize),
+    Revoke(usize, usize),
+    /// Takes so many of the messages that were sent within credit and that no receiver will take.
+    Drain(usize, Side, usize),
     CloneEnd(usize, Side),
     DropEnd(usize, Side),
     /// Answers for one of the messages in custody.
@@ -97,9 +108,12 @@ fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Sending), Just(Side::Receiving)]
 }
 
-fn guards() -> impl Strategy<Value = Vec<Guard>> {
+fn guards() -> impl Strategy<Value = Guards> {
     let guard = (0..CHANNELS, side()).prop_map(|(channel, side)| Guard { channel, side });
-    prop::collection::vec(guard, 1..=4)
+    let all = prop::collection::vec(guard, 1..=4);
+    // With a timer that is due it never waits, so that is rarer.
+    let timer = prop_oneof![5 => Just(None), 1 => (0..=4usize).prop_map(Some)];
+    (all, timer, any::<bool>()).prop_map(|(all, timer, biased)| Guards { all, timer, biased })
 }
 
 fn haste() -> impl Strategy<Value = Haste> {
@@ -113,14 +127,16 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just(SendWay::From),
         Just(SendWay::Sink)
     ];
+    let timed = prop_oneof![Just(SendWay::Async), Just(SendWay::From)];
     prop_oneof![
         6 => (0..CHANNELS, way).prop_map(|(channel, way)| Operation::Send(channel, way)),
+        1 => (0..CHANNELS, timed).prop_map(|(channel, way)| Operation::SendInTime(channel, way)),
         4 => (0..CHANNELS).prop_map(Operation::Recv),
+        1 => (0..CHANNELS).prop_map(Operation::RecvInTime),
         2 => (0..CHANNELS).prop_map(Operation::Stream),
         3 => (0..CHANNELS).prop_map(Operation::Hold),
         2 => (0..CHANNELS).prop_map(Operation::Accept),
-        5 => (guards(), any::<bool>())
-            .prop_map(|(guards, biased)| Operation::Select { guards, biased }),
+        5 => guards().prop_map(Operation::Select),
         1 => (0..CHANNELS).prop_map(Operation::Ready),
         1 => (0..CHANNELS, side()).prop_map(|(channel, side)| Operation::Closed(channel, side)),
     ]
@@ -135,6 +151,15 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+fn credits() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => Just(0), 4 => Just(1), 3 => Just(2), 2 => Just(3)]
+}
+
+/// A receiver that drains is gone afterwards.
+fn drainer() -> impl Strategy<Value = Side> {
+    prop_oneof![3 => Just(Side::Sending), 1 => Just(Side::Receiving)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => operation().prop_map(Step::Begin),
@@ -144,11 +169,15 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..SLOTS).prop_map(Step::Drop),
         3 => (0..CHANNELS, haste()).prop_map(|(channel, haste)| Step::Send(channel, haste)),
         4 => (0..CHANNELS, haste()).prop_map(|(channel, haste)| Step::Recv(channel, haste)),
-        3 => (guards(), any::<bool>(), haste())
-            .prop_map(|(guards, biased, haste)| Step::SelectNow { guards, biased, haste }),
+        3 => (guards(), haste()).prop_map(|(guards, haste)| Step::SelectNow(guards, haste)),
         2 => (0..CHANNELS, side()).prop_map(|(channel, side)| Step::CloneEnd(channel, side)),
         1 => (0..CHANNELS, side()).prop_map(|(channel, side)| Step::DropEnd(channel, side)),
         8 => (0..SLOTS, answer()).prop_map(|(pick, answer)| Step::Answer(pick, answer)),
+        1 => (0..CHANNELS, side()).prop_map(|(channel, side)| Step::Poison(channel, side)),
+        5 => (0..CHANNELS, credits()).prop_map(|(channel, n)| Step::Grant(channel, n)),
+        2 => (0..CHANNELS, credits()).prop_map(|(channel, n)| Step::Revoke(channel, n)),
+        2 => (0..CHANNELS, drainer(), 0..4usize)
+            .prop_map(|(channel, side, most)| Step::Drain(channel, side, most)),
         3 => Just(Step::Settle),
     ]
 }
@@ -166,6 +195,10 @@ enum Feature {
     Alternating,
     Fairness,
     Receiving,
+    Poison,
+    Credit,
+    /// Deadlines and timers that are past.
+    Timing,
 }
 
 /// What a step needs; most programs lack something, so that what they have meets more often.
@@ -174,15 +207,21 @@ fn feature(step: &Step) -> Option<Feature> {
         Step::Begin(operation) | Step::Start(operation) => match operation {
             Operation::Hold(_) | Operation::Accept(_) => Some(Feature::Custody),
             Operation::Ready(_) | Operation::Closed(..) => Some(Feature::Watching),
-            Operation::Select { biased: true, .. } => Some(Feature::Alternating),
-            Operation::Select { .. } => Some(Feature::Fairness),
+            Operation::Select(guards) if guards.timer.is_some() => Some(Feature::Timing),
+            Operation::Select(guards) if guards.biased => Some(Feature::Alternating),
+            Operation::Select(_) => Some(Feature::Fairness),
+            Operation::SendInTime(..) | Operation::RecvInTime(_) => Some(Feature::Timing),
             Operation::Recv(_) | Operation::Stream(_) => Some(Feature::Receiving),
             Operation::Send(..) => None,
         },
         Step::Poll(_) => Some(Feature::PollForNothing),
         Step::Drop(_) => Some(Feature::Cancel),
-        Step::DropEnd(..) => Some(Feature::Close),
-        Step::Send(..) | Step::Recv(..) | Step::SelectNow { .. } => Some(Feature::Passing),
+        Step::DropEnd(..) | Step::Drain(_, Side::Receiving, _) => Some(Feature::Close),
+        Step::Send(..) | Step::Recv(..) | Step::SelectNow(..) => Some(Feature::Passing),
+        Step::Poison(..) => Some(Feature::Poison),
+        Step::Grant(..) | Step::Revoke(..) | Step::Drain(_, Side::Sending, _) => {
+            Some(Feature::Credit)
+        }
         Step::PollWoken(_) | Step::CloneEnd(..) | Step::Answer(..) | Step::Settle => None,
     }
 }

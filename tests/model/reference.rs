@@ -6,13 +6,19 @@
 //! outcome all the same, and once all that were woken were polled, nobody may be pending whose outcome is decided.
 //!
 //! A further operation needs a variant of [`Kind`], an arm in [`allowed`](Reference::allowed), and, if it changes
-//! who waits or what is promised, an arm in [`apply`](Reference::apply) and in [`drop_operation`]; a reason to be
-//! poisoned or a credit is one more field of [`Channel`].
+//! who waits or what is promised, an arm in [`apply`](Reference::apply) and in [`drop_operation`].
 //!
 //! [`drop_operation`]: Reference::drop_operation
 
+mod channel;
+mod custody;
+mod judging;
+
 use std::collections::BTreeMap;
 
+use handover::channel::Outstanding;
+
+use self::{channel::Channel, custody::Owner};
 use crate::{
     program::{Answer, CHANNELS, Guard, SLOTS, Side},
     script::Place,
@@ -23,11 +29,16 @@ pub(crate) const PASSING: usize = SLOTS;
 
 pub(crate) type Number = usize;
 
+/// A reason to be poisoned, of which each is used once.
+pub(crate) type Reason = usize;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Why {
     Disconnected,
+    Poisoned(Reason),
     Returned,
     InDoubt,
+    TimedOut,
 }
 
 /// What a poll that resolves says. The first number is that of the guard, zero where there is one only.
@@ -38,11 +49,17 @@ pub(crate) enum Outcome {
     Failed(usize, Why, Number),
     Received(usize, Number),
     /// No message will come.
-    Ended(usize),
+    Ended(usize, Why),
+    /// A stream has no more messages. It does not say why.
+    Over,
+    /// No message came in time.
+    TimedOut,
+    /// The timer among the guards.
+    Rang,
     Held(Number),
     Accepted(Number),
     Demand,
-    NoDemand,
+    NoDemand(Why),
     Closed,
 }
 
@@ -53,11 +70,14 @@ pub(crate) enum Kind {
         message: Number,
         /// Whether the message is dropped with the send.
         loses: bool,
+        /// Whether its deadline has passed.
+        late: bool,
     },
     Recv {
         channel: usize,
         /// Whether there is a next one.
         stream: bool,
+        late: bool,
     },
     Hold {
         channel: usize,
@@ -68,6 +88,8 @@ pub(crate) enum Kind {
     Select {
         /// With the message of each guard that sends.
         guards: Vec<(Guard, Option<Number>)>,
+        /// Before which of them a timer stands that is due, or after them all.
+        timer: Option<usize>,
         biased: bool,
     },
     Ready {
@@ -88,8 +110,8 @@ enum Progress {
     InCustody(usize),
     Returned(usize),
     InDoubt(usize),
-    /// Every receiver went while it waited.
-    Refused(usize),
+    /// Every receiver went while it waited, or the channel was poisoned.
+    Refused(usize, Why),
     /// It has this message in custody.
     Accepting(Number),
 }
@@ -101,32 +123,19 @@ struct Entry {
     owns: bool,
 }
 
-#[derive(Default)]
-struct Channel {
-    senders: usize,
-    receivers: usize,
-    /// The senders that wait, by slot and guard, in the order in which they came.
-    line: Vec<(usize, usize)>,
-}
-
 pub(crate) struct Reference {
     channels: Vec<Channel>,
     operations: Vec<Option<Entry>>,
-    /// The messages in custody, and whose they are, until that one has gone.
-    custody: BTreeMap<Number, Option<usize>>,
+    /// The messages in custody: of which channel, and who hears the answer.
+    custody: BTreeMap<Number, (usize, Owner)>,
     /// What has become of each message.
     pub(crate) places: BTreeMap<Number, Place>,
 }
 
 impl Reference {
     pub(crate) fn new() -> Self {
-        let open = || Channel {
-            senders: 1,
-            receivers: 1,
-            line: Vec::new(),
-        };
         Self {
-            channels: (0..CHANNELS).map(|_| open()).collect(),
+            channels: (0..CHANNELS).map(|_| Channel::open()).collect(),
             operations: (0..=SLOTS).map(|_| None).collect(),
             custody: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -134,35 +143,112 @@ impl Reference {
     }
 
     pub(crate) fn end_is_cloned(&mut self, channel: usize, side: Side) {
-        *self.count(channel, side) += 1;
+        *self.channels[channel].count(side) += 1;
     }
 
     /// When the last receiver goes, whoever waits to send has that for its outcome, an alternation too.
     pub(crate) fn end_is_dropped(&mut self, channel: usize, side: Side) {
-        *self.count(channel, side) -= 1;
-        if self.channels[channel].receivers > 0 {
-            return;
-        }
-        while let Some(&(slot, guard)) = self.channels[channel].line.first() {
-            self.leave_lines(slot);
-            let sending = self.operations[slot].as_mut().expect("it waits");
-            sending.progress = Progress::Refused(guard);
+        self.leaves(channel, side);
+        self.may_vanish(channel);
+    }
+
+    fn leaves(&mut self, channel: usize, side: Side) {
+        *self.channels[channel].count(side) -= 1;
+        if side == Side::Receiving && self.channels[channel].receivers == 0 {
+            self.refuse_all(channel);
         }
     }
 
-    fn count(&mut self, channel: usize, side: Side) -> &mut usize {
-        match side {
-            Side::Sending => &mut self.channels[channel].senders,
-            Side::Receiving => &mut self.channels[channel].receivers,
+    /// With the last that knows the channel, what nobody has drained is dropped.
+    fn may_vanish(&mut self, channel: usize) {
+        let in_custody = self.custody.values().any(|(at, _)| *at == channel);
+        let at = &mut self.channels[channel];
+        if at.senders + at.receivers == 0 && !in_custody {
+            for message in at.left.drain(..) {
+                self.places.insert(message, Place::Lost);
+            }
         }
+    }
+
+    /// Returns whether this has poisoned it.
+    pub(crate) fn poison(&mut self, channel: usize, reason: Reason) -> bool {
+        let poison = &mut self.channels[channel].poison;
+        if poison.is_some() {
+            return false;
+        }
+        *poison = Some(reason);
+        self.refuse_all(channel);
+        true
+    }
+
+    fn refuse_all(&mut self, channel: usize) {
+        self.channels[channel].close_credit();
+        let why = self.channels[channel].closed(Side::Sending);
+        let why = why.expect("the channel is closed");
+        while let Some(&(slot, guard)) = self.channels[channel].line.first() {
+            self.leave_lines(slot);
+            let sending = self.operations[slot].as_mut().expect("it waits");
+            sending.progress = Progress::Refused(guard, why);
+        }
+    }
+
+    /// Whoever waits to send is done, in order, as far as the credit goes; an alternation too.
+    pub(crate) fn grant(&mut self, channel: usize, n: usize) {
+        let granted = &mut self.channels[channel];
+        if granted.closed(Side::Sending).is_some() {
+            return;
+        }
+        granted.unused += n;
+        while self.channels[channel].unused > 0
+            && let Some(&(slot, guard)) = self.channels[channel].line.first()
+        {
+            self.leave_lines(slot);
+            self.send_ahead(channel, self.message(slot, guard));
+            let sending = self.operations[slot].as_mut().expect("it waits");
+            sending.progress = Progress::Taken(guard);
+        }
+    }
+
+    /// Returns how many were unused.
+    pub(crate) fn revoke(&mut self, channel: usize, n: usize) -> usize {
+        let unused = &mut self.channels[channel].unused;
+        let revoked = n.min(*unused);
+        *unused -= revoked;
+        revoked
+    }
+
+    fn send_ahead(&mut self, channel: usize, message: Number) {
+        let channel = &mut self.channels[channel];
+        channel.unused -= 1;
+        channel.ahead.push_back(message);
+        self.places.insert(message, Place::Slot);
+    }
+
+    /// What whoever drains the channel gets now; a receiver that drains leaves first.
+    pub(crate) fn drain(&mut self, channel: usize, side: Side, most: usize) -> Vec<Number> {
+        if side == Side::Receiving {
+            self.leaves(channel, side);
+        }
+        let left = &mut self.channels[channel].left;
+        let drained: Vec<_> = left.drain(..most.min(left.len())).collect();
+        for &message in &drained {
+            self.places.insert(message, Place::Drained);
+        }
+        self.may_vanish(channel);
+        drained
+    }
+
+    pub(crate) fn outstanding(&self, channel: usize) -> Outstanding {
+        self.channels[channel].outstanding()
+    }
+
+    pub(crate) fn poison_reason(&self, channel: usize) -> Option<Reason> {
+        self.channels[channel].poison
     }
 
     /// Whether every end of the other side has gone.
     pub(crate) fn is_disconnected(&self, channel: usize, side: Side) -> bool {
-        match side {
-            Side::Sending => self.channels[channel].receivers == 0,
-            Side::Receiving => self.channels[channel].senders == 0,
-        }
+        self.channels[channel].is_disconnected(side)
     }
 
     /// An operation in a slot has its own ends; a passing one borrows them.
@@ -170,7 +256,7 @@ impl Reference {
         let owns = slot != PASSING;
         if owns {
             for (channel, side) in ends(&kind) {
-                *self.count(channel, side) += 1;
+                self.end_is_cloned(channel, side);
             }
         }
         self.operations[slot] = Some(Entry {
@@ -212,128 +298,17 @@ impl Reference {
         }
     }
 
-    /// Whether somebody waits to receive on `channel`. With `surely` false, also who may still look as if.
-    pub(crate) fn receiver_waits(&self, channel: usize, surely: bool) -> bool {
-        self.operations.iter().flatten().any(|entry| {
-            let waits = entry.progress == Progress::Waiting;
-            match &entry.kind {
-                Kind::Recv { channel: at, .. }
-                | Kind::Hold { channel: at }
-                | Kind::Accept { channel: at } => waits && *at == channel,
-                // One that has met a peer leaves its other channels when it is polled next.
-                Kind::Select { guards, .. } => {
-                    (waits || !surely && entry.progress != Progress::Fresh)
-                        && guards.iter().any(|(guard, _)| {
-                            *guard
-                                == Guard {
-                                    channel,
-                                    side: Side::Receiving,
-                                }
-                        })
-                }
-                _ => false,
-            }
-        })
-    }
-
-    /// What a poll of the operation in `slot` may come to now; `None` is pending.
-    pub(crate) fn allowed(&self, slot: usize) -> Vec<Option<Outcome>> {
-        let entry = self.operations[slot]
-            .as_ref()
-            .expect("an operation is there");
-        match entry.progress {
-            Progress::Taken(guard) => return vec![Some(Outcome::Sent(guard))],
-            Progress::InCustody(_) => return vec![None],
-            Progress::Returned(guard) => {
-                let message = self.message(slot, guard);
-                return vec![Some(Outcome::Failed(guard, Why::Returned, message))];
-            }
-            Progress::InDoubt(guard) => {
-                let message = self.message(slot, guard);
-                return vec![Some(Outcome::Failed(guard, Why::InDoubt, message))];
-            }
-            Progress::Refused(guard) => {
-                let message = self.message(slot, guard);
-                return vec![Some(Outcome::Failed(guard, Why::Disconnected, message))];
-            }
-            Progress::Accepting(message) => return vec![Some(Outcome::Accepted(message))],
-            Progress::Fresh | Progress::Waiting => {}
-        }
-        match &entry.kind {
-            Kind::Send {
-                channel, message, ..
-            } => vec![self.send_now(*channel, 0, *message)],
-            Kind::Recv { channel, .. } => vec![self.recv_now(*channel, slot, 0)],
-            Kind::Hold { channel } => vec![match self.recv_now(*channel, slot, 0) {
-                Some(Outcome::Received(_, message)) => Some(Outcome::Held(message)),
-                other => other,
-            }],
-            // Having it in custody it is pending; it is another poll that finishes.
-            Kind::Accept { channel } => vec![match self.recv_now(*channel, slot, 0) {
-                Some(Outcome::Received(..)) => None,
-                other => other,
-            }],
-            Kind::Select { guards, biased } => self.select_now(slot, guards, *biased),
-            Kind::Ready { channel } if self.is_disconnected(*channel, Side::Sending) => {
-                vec![Some(Outcome::NoDemand)]
-            }
-            // A receiver that was woken for a sender is no demand, but who was woken is not told here.
-            Kind::Ready { channel } if self.receiver_waits(*channel, false) => {
-                vec![None, Some(Outcome::Demand)]
-            }
-            Kind::Ready { .. } => vec![None],
-            Kind::Closed { channel, side } => {
-                let closed = self.is_disconnected(*channel, *side);
-                vec![closed.then_some(Outcome::Closed)]
-            }
-        }
-    }
-
-    /// No receiver that waits is a thread, so none can be given a message.
-    fn send_now(&self, channel: usize, guard: usize, message: Number) -> Option<Outcome> {
-        self.is_disconnected(channel, Side::Sending)
-            .then_some(Outcome::Failed(guard, Why::Disconnected, message))
-    }
-
-    fn recv_now(&self, channel: usize, slot: usize, guard: usize) -> Option<Outcome> {
-        match self.first_sender(channel, slot) {
-            Some((_, _, message)) => Some(Outcome::Received(guard, message)),
-            None if self.channels[channel].senders == 0 => Some(Outcome::Ended(guard)),
-            None => None,
-        }
-    }
-
-    fn select_now(
-        &self,
-        slot: usize,
-        guards: &[(Guard, Option<Number>)],
-        biased: bool,
-    ) -> Vec<Option<Outcome>> {
-        let mut able: Vec<_> = guards
-            .iter()
-            .enumerate()
-            .filter_map(|(index, (guard, message))| match message {
-                Some(message) => self.send_now(guard.channel, index, *message),
-                None => self.recv_now(guard.channel, slot, index),
-            })
-            .map(Some)
-            .collect();
-        if biased {
-            able.truncate(1);
-        }
-        if able.is_empty() {
-            able.push(None);
-        }
-        able
-    }
-
     /// Takes what was seen, which must be allowed.
     pub(crate) fn apply(&mut self, slot: usize, seen: Option<Outcome>) {
         match seen {
             None => self.wait(slot),
             Some(Outcome::Received(guard, message)) => {
                 let channel = self.receiving_channel(slot, guard);
-                self.take(channel, slot, message, Progress::Taken);
+                if self.takes_from_a_slot(channel, message) {
+                    self.channels[channel].ahead.pop_front();
+                } else {
+                    self.take(channel, slot, message, Progress::Taken);
+                }
                 self.places.insert(message, Place::Taken);
                 let entry = self.operations[slot].as_mut().expect("it receives");
                 if let Kind::Recv { stream: true, .. } = entry.kind {
@@ -355,7 +330,13 @@ impl Reference {
                 self.places.insert(message, Place::Home);
                 self.finish(slot, Some(guard));
             }
-            Some(Outcome::Sent(guard)) => self.finish(slot, Some(guard)),
+            Some(Outcome::Sent(guard)) => {
+                if !self.is_decided(slot) {
+                    let channel = self.sending_channel(slot, guard);
+                    self.send_ahead(channel, self.message(slot, guard));
+                }
+                self.finish(slot, Some(guard));
+            }
             Some(_) => self.finish(slot, None),
         }
     }
@@ -368,6 +349,24 @@ impl Reference {
             Kind::Select { guards, .. } => guards[guard].0.channel,
             other => panic!("{other:?} does not receive"),
         }
+    }
+
+    fn sending_channel(&self, slot: usize, guard: usize) -> usize {
+        match &self.operations[slot].as_ref().expect("it sends").kind {
+            Kind::Send { channel, .. } => *channel,
+            Kind::Select { guards, .. } => guards[guard].0.channel,
+            other => panic!("{other:?} does not send"),
+        }
+    }
+
+    /// What was sent ahead comes before what waits.
+    fn takes_from_a_slot(&self, channel: usize, message: Number) -> bool {
+        let first = self.channels[channel].ahead.front();
+        assert!(
+            first.is_none_or(|first| *first == message),
+            "the outcome was allowed"
+        );
+        first.is_some()
     }
 
     fn take(
@@ -383,11 +382,6 @@ impl Reference {
         let sending = self.operations[sender].as_mut().expect("it waits");
         sending.progress = becomes(guard);
         sender
-    }
-
-    fn hold(&mut self, channel: usize, slot: usize, message: Number) {
-        let sender = self.take(channel, slot, message, Progress::InCustody);
-        self.custody.insert(message, Some(sender));
     }
 
     /// An operation that is pending: it waits, or, if it accepts, has something in custody.
@@ -408,7 +402,7 @@ impl Reference {
                 }
             }
             Kind::Accept { channel } => {
-                if let Some((_, _, message)) = self.first_sender(channel, slot) {
+                if let Some(message) = self.next_message(channel, slot) {
                     self.hold(channel, slot, message);
                     let entry = self.operations[slot].as_mut().expect("it is pending");
                     entry.progress = Progress::Accepting(message);
@@ -436,9 +430,9 @@ impl Reference {
     pub(crate) fn drop_operation(&mut self, slot: usize) {
         let entry = self.end(slot);
         // What it had sent and an acceptor has stays with that acceptor.
-        for owner in self.custody.values_mut() {
-            if *owner == Some(slot) {
-                *owner = None;
+        for (_, owner) in self.custody.values_mut() {
+            if *owner == Owner::Sender(slot) {
+                *owner = Owner::Nobody;
             }
         }
         let (messages, loses) = match entry.kind {
@@ -469,50 +463,6 @@ impl Reference {
                 }
             }
         }
-    }
-
-    /// The acceptor of `message` answers; returns whether its sender was still there.
-    pub(crate) fn answer(&mut self, message: Number, answer: Answer) -> bool {
-        let sender = self.custody.remove(&message).expect("it is in custody");
-        let sending = sender.and_then(|slot| self.operations[slot].as_mut());
-        let Some(sending) = sending else {
-            let place = match answer {
-                Answer::Release => Place::Taken,
-                Answer::HandBack | Answer::Doubt => Place::Kept,
-                Answer::Drop => Place::Lost,
-            };
-            self.places.insert(message, place);
-            return false;
-        };
-        let Progress::InCustody(guard) = sending.progress else {
-            panic!("its sender waits for this answer");
-        };
-        sending.progress = match answer {
-            Answer::Release => {
-                self.places.insert(message, Place::Taken);
-                Progress::Taken(guard)
-            }
-            Answer::HandBack | Answer::Drop => Progress::Returned(guard),
-            Answer::Doubt => Progress::InDoubt(guard),
-        };
-        true
-    }
-
-    /// Whether the operation in `slot` waits for demand that surely is there: then it should have been woken.
-    pub(crate) fn misses_demand(&self, slot: usize) -> bool {
-        let entry = self.operations[slot]
-            .as_ref()
-            .expect("an operation is there");
-        entry.progress == Progress::Waiting
-            && matches!(entry.kind, Kind::Ready { channel } if self.receiver_waits(channel, true))
-    }
-
-    /// Whether the operation in `slot` was polled before.
-    pub(crate) fn was_polled(&self, slot: usize) -> bool {
-        let entry = self.operations[slot]
-            .as_ref()
-            .expect("an operation is there");
-        entry.progress != Progress::Fresh
     }
 }
 

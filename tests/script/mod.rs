@@ -21,6 +21,11 @@ pub(crate) enum Place {
     Home,
     /// It stayed with an acceptor, because its sender had gone.
     Kept,
+    /// It is in a slot of its channel, sent within credit, or set apart there; its books still say `InHand`.
+    #[allow(dead_code, reason = "only the model knows the slots")]
+    Slot,
+    /// It was in a slot, and whoever drained the channel has it.
+    Drained,
     /// It was dropped without being booked.
     Lost,
 }
