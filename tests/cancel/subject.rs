@@ -1,29 +1,41 @@
 //! What is dropped: each public future of a channel, with what it owes for its message.
 
-use std::{future::poll_fn, pin::Pin, pin::pin};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use futures_util::{Sink, StreamExt};
 use handover::{
     Receiver, Sender,
     channel::{Select, SendError, SendFuture, SendSink},
+    pattern::merge,
     select_async,
 };
 
 use crate::script::{Books, Home, Message, Place, pause};
+
+/// A time limit that no script comes to.
+const NEVER: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     SendAsync,
     SendAndWithdraw,
     SendFrom,
+    SendTimeout,
+    SendTimeoutFrom,
     SinkReady,
     SinkFlush,
     SinkClose,
     SinkTakeBack,
     Recv,
+    RecvTimeout,
     RecvHeld,
     Accept,
     StreamNext,
+    Merged,
     Ready,
     SenderClosed,
     ReceiverClosed,
@@ -38,21 +50,26 @@ pub(crate) enum Subject {
 impl Subject {
     /// Whether its documentation says that a message that was not taken is dropped with it.
     pub(crate) fn drops_its_message(self) -> bool {
-        use Subject::{SendAsync, SinkClose, SinkFlush, SinkReady};
-        matches!(self, SendAsync | SinkReady | SinkFlush | SinkClose)
+        use Subject::{SendAsync, SendTimeout, SinkClose, SinkFlush, SinkReady};
+        matches!(
+            self,
+            SendAsync | SendTimeout | SinkReady | SinkFlush | SinkClose
+        )
     }
 
     /// Whether it has a message of its own.
     pub(crate) fn sends(self) -> bool {
         use Subject::{
-            Accept, Ready, ReceiverClosed, Recv, RecvHeld, SelectRecv, SenderClosed, StreamNext,
-            WaitRecv,
+            Accept, Merged, Ready, ReceiverClosed, Recv, RecvHeld, RecvTimeout, SelectRecv,
+            SenderClosed, StreamNext, WaitRecv,
         };
         !matches!(
             self,
-            Recv | RecvHeld
+            Recv | RecvTimeout
+                | RecvHeld
                 | Accept
                 | StreamNext
+                | Merged
                 | Ready
                 | SenderClosed
                 | ReceiverClosed
@@ -82,7 +99,7 @@ fn ending(books: &Books, sent: Result<(), SendError<Message>>) -> Ending {
     }
 }
 
-fn ending_at_home(sent: Result<(), SendError<()>>) -> Ending {
+fn ending_at_home<E>(sent: Result<(), E>) -> Ending {
     sent.map_or(Ending::Failed, |()| Ending::Sent)
 }
 
@@ -156,6 +173,18 @@ pub(crate) async fn send(
             let mut home = Home::of(message);
             ending_at_home(armed(tx.send_from(&mut home.slot)).await)
         }
+        Subject::SendTimeout => match armed(tx.send_timeout_async(message, NEVER)).await {
+            Ok(()) => Ending::Sent,
+            Err(error) => {
+                assert!(!error.is_timeout(), "there is time");
+                books.book(error.into_inner(), Place::Home);
+                Ending::Failed
+            }
+        },
+        Subject::SendTimeoutFrom => {
+            let mut home = Home::of(message);
+            ending_at_home(armed(tx.send_timeout_from(&mut home.slot, NEVER)).await)
+        }
         Subject::SinkReady => {
             let mut sink = sink_with(tx, message);
             ending(
@@ -198,6 +227,7 @@ pub(crate) async fn send(
 pub(crate) async fn receive(subject: Subject, rx: Receiver<Message>, books: Books) -> Ending {
     match subject {
         Subject::Recv => received(&books, armed(rx.recv_async()).await),
+        Subject::RecvTimeout => received(&books, armed(rx.recv_timeout_async(NEVER)).await),
         Subject::RecvHeld => {
             if let Ok(held) = armed(rx.recv_held_async()).await {
                 // Dropped here, it hands the message back.
@@ -287,7 +317,7 @@ pub(crate) async fn select_send(
     }
 }
 
-/// An alternation that only receives: twice on the one channel, once on the other.
+/// What only receives, on two channels: alternations, twice on the one, once on the other, and a merge of both.
 pub(crate) async fn select_recv(
     subject: Subject,
     rx: Receiver<Message>,
@@ -304,6 +334,10 @@ pub(crate) async fn select_recv(
                 }
             })
             .await
+        }
+        Subject::Merged => {
+            let mut both = merge([rx, other_rx]);
+            received(&books, armed(both.recv_async()).await)
         }
         Subject::WaitRecv => {
             let select = Select::new()

@@ -1,17 +1,22 @@
 //! The channel on which a subject stands, and its peers, who do what a script says.
 
+mod afterwards;
+mod blocked;
+
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    thread::JoinHandle,
+    time::Duration,
 };
 
 use handover::{
     Receiver, Sender, channel,
-    channel::{Held, SendError},
+    channel::{Held, Remaining},
 };
 
+pub(crate) use self::blocked::Blocked;
+use self::blocked::block_a_thread;
 use crate::{
     script::{Books, Message, Place, Task},
     subject::{self, Ending, Subject},
@@ -44,6 +49,11 @@ pub(crate) enum Step {
     Release,
     HandBack,
     Doubt,
+    Poison,
+    /// One credit.
+    Grant,
+    /// One credit, if it is unused.
+    Revoke,
     /// Every sender that is not the subject's goes.
     CloseSenders,
     /// Every receiver that is not the subject's goes.
@@ -51,7 +61,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::SendBegins,
         Self::RecvBegins,
         Self::HoldBegins,
@@ -63,21 +73,12 @@ impl Step {
         Self::Release,
         Self::HandBack,
         Self::Doubt,
+        Self::Poison,
+        Self::Grant,
+        Self::Revoke,
         Self::CloseSenders,
         Self::CloseReceivers,
     ];
-}
-
-/// A thread that is blocked on the channel before the script begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blocked {
-    Sending,
-    Receiving,
-    Accepting,
-}
-
-impl Blocked {
-    pub(crate) const ALL: [Self; 3] = [Self::Sending, Self::Receiving, Self::Accepting];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +113,15 @@ pub(crate) struct World {
     failed: Vec<usize>,
     /// Messages whose acceptor said that nobody can know.
     doubted: HashSet<usize>,
+    /// Messages whose acceptor said so, and that it kept, because no sender waited.
+    kept_in_doubt: HashSet<usize>,
     /// Messages whose sender gave up.
     given_up: HashSet<usize>,
+    poisoned: bool,
+    /// Credits that were not revoked.
+    granted: usize,
+    /// What was sent within credit and nobody took. It does not count as an end.
+    remaining: Remaining<Message>,
 }
 
 impl World {
@@ -121,6 +129,7 @@ impl World {
         let (tx, rx) = channel();
         let (other_tx, other_rx) = channel();
         let books = Books::default();
+        let remaining = tx.take_remaining();
         let thread = blocked.map(|blocked| block_a_thread(blocked, &tx, &rx, &books));
         Self {
             books,
@@ -136,15 +145,19 @@ impl World {
             sent: Vec::new(),
             failed: Vec::new(),
             doubted: HashSet::new(),
+            kept_in_doubt: HashSet::new(),
             given_up: HashSet::new(),
+            poisoned: false,
+            granted: 0,
+            remaining,
         }
     }
 
     /// The future that will be dropped.
     pub(crate) fn subject(&mut self, subject: Subject) -> Task<Ending> {
         use Subject::{
-            Accept, Ready, ReceiverClosed, Recv, RecvHeld, SelectBoth, SelectRecv, SelectSend,
-            SenderClosed, StreamNext, WaitBoth, WaitRecv, WaitSend,
+            Accept, Merged, Ready, ReceiverClosed, Recv, RecvHeld, RecvTimeout, SelectBoth,
+            SelectRecv, SelectSend, SenderClosed, StreamNext, WaitBoth, WaitRecv, WaitSend,
         };
         let books = self.books.clone();
         let tx = self.tx.clone().unwrap();
@@ -156,11 +169,13 @@ impl World {
             message
         };
         let mut task = match subject {
-            Recv | RecvHeld | Accept | StreamNext | ReceiverClosed => {
+            Recv | RecvTimeout | RecvHeld | Accept | StreamNext | ReceiverClosed => {
                 Task::new(subject::receive(subject, rx, books))
             }
             Ready | SenderClosed => Task::new(subject::watch(subject, tx)),
-            SelectRecv | WaitRecv => Task::new(subject::select_recv(subject, rx, other_rx, books)),
+            SelectRecv | WaitRecv | Merged => {
+                Task::new(subject::select_recv(subject, rx, other_rx, books))
+            }
             SelectSend | WaitSend => Task::new(subject::select_send(
                 subject,
                 tx,
@@ -221,6 +236,22 @@ impl World {
                 self.begin(Side::Elsewhere, tx, message);
             }
             Step::Release | Step::HandBack | Step::Doubt => self.answer(step),
+            Step::Poison => {
+                if let Some(rx) = &self.rx {
+                    self.poisoned |= rx.poison("so says the script");
+                }
+            }
+            Step::Grant => {
+                if let Some(rx) = &self.rx {
+                    rx.grant(1);
+                    self.granted += 1;
+                }
+            }
+            Step::Revoke => {
+                if let Some(rx) = &self.rx {
+                    self.granted -= rx.revoke(1);
+                }
+            }
             Step::CloseSenders => {
                 self.tx = None;
                 self.send_away(Side::Sending);
@@ -304,7 +335,10 @@ impl World {
         let number = message.number;
         match tx.try_send(message) {
             Ok(()) => {
-                assert!(self.thread.is_some(), "a try_send never meets a future");
+                assert!(
+                    self.thread.is_some() || self.granted > 0,
+                    "a try_send never meets a future"
+                );
                 self.sent.push(number);
             }
             Err(error) => self.books.book(error.into_inner(), Place::Home),
@@ -329,6 +363,8 @@ impl World {
                 let kept = held.in_doubt();
                 if kept.is_ok() {
                     self.doubted.insert(number);
+                } else {
+                    self.kept_in_doubt.insert(number);
                 }
                 kept
             }
@@ -364,147 +400,5 @@ impl World {
             .filter(|peer| peer.side == side && !peer.done)
             .filter(|peer| peer.number.is_none_or(|number| !held.contains(&number)))
             .count()
-    }
-
-    /// What [`settle`](Self::settle) must have brought about, at once or, beside a thread, soon.
-    fn soon(&mut self, what: &str, fact: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !fact(self) {
-            assert!(
-                self.thread.is_some() && Instant::now() < deadline,
-                "not so: {what}"
-            );
-            thread::yield_now();
-            self.settle();
-        }
-    }
-
-    pub(crate) fn nobody_waits_who_could_meet(&mut self) {
-        self.soon("nobody waits who could meet", |world| {
-            world.waiting(Side::Sending) == 0 || world.waiting(Side::Receiving) == 0
-        });
-    }
-
-    /// One more sender, and receivers enough for everybody: all senders are served.
-    pub(crate) fn the_channel_goes_on(&mut self) {
-        if self.tx.is_none() || self.rx.is_none() {
-            return;
-        }
-        self.begin_send();
-        let number = self.books.count() - 1;
-        let senders = self.waiting(Side::Sending) + 1;
-        for _ in 0..senders {
-            self.begin_receive();
-        }
-        loop {
-            self.settle();
-            if self.held.lock().unwrap().is_empty() {
-                break;
-            }
-            self.answer(Step::Release);
-        }
-        self.soon("every sender is served", |world| {
-            world.waiting(Side::Sending) == 0 && world.books.place(number) == Place::Taken
-        });
-    }
-
-    /// Ends everything, and says where the subject's message was found.
-    pub(crate) fn balance(mut self, subject: Subject) -> Option<Place> {
-        while !self.held.lock().unwrap().is_empty() {
-            self.answer(Step::HandBack);
-        }
-        self.settle();
-        self.peers.clear();
-        (self.tx, self.rx) = (None, None);
-        if let Some(thread) = self.thread.take() {
-            let deadline = Instant::now() + PATIENCE;
-            while !thread.is_finished() {
-                assert!(Instant::now() < deadline, "a thread is stranded");
-                thread::yield_now();
-            }
-            thread.join().expect("the thread ended without a panic");
-        }
-        for number in 0..self.books.count() {
-            match self.books.place(number) {
-                Place::InHand => panic!("message {number} is nowhere"),
-                Place::Lost => assert!(self.may_lose(subject, number), "message {number} is lost"),
-                _ => {}
-            }
-        }
-        for &number in &self.sent {
-            assert_eq!(self.books.place(number), Place::Taken, "sent: {number}");
-        }
-        for &number in &self.failed {
-            assert_eq!(self.books.place(number), Place::Home, "failed: {number}");
-        }
-        assert_eq!(self.own.is_some(), subject.sends());
-        self.books.close();
-        self.own.map(|number| self.books.place(number))
-    }
-
-    /// Whether a page of the documentation says that this message is dropped.
-    fn may_lose(&self, subject: Subject, number: usize) -> bool {
-        // A send that was dropped drops what was not taken.
-        (self.own == Some(number) && subject.drops_its_message() && !self.resolved)
-            // A doubt that nobody heard is not put back as certain.
-            || self.doubted.contains(&number)
-            // An acceptor that is dropped drops what nobody waits for any more.
-            || (matches!(subject, Subject::RecvHeld | Subject::Accept)
-                && self.given_up.contains(&number))
-    }
-}
-
-fn block_a_thread(
-    blocked: Blocked,
-    tx: &Sender<Message>,
-    rx: &Receiver<Message>,
-    books: &Books,
-) -> JoinHandle<()> {
-    let (sender, receiver, books) = (tx.clone(), rx.clone(), books.clone());
-    match blocked {
-        Blocked::Sending => {
-            drop(receiver);
-            let watched = rx.clone();
-            let mut watch = Task::new(async move { watched.recv_async().await.is_ok() });
-            watch.poll();
-            let message = books.message();
-            let thread = thread::spawn(move || {
-                if let Err(error) = sender.send(message) {
-                    books.book(SendError::into_inner(error), Place::Home);
-                }
-            });
-            // Woken, and gone without taking.
-            until(|| watch.is_woken());
-            thread
-        }
-        Blocked::Receiving => {
-            drop(sender);
-            let thread = thread::spawn(move || {
-                if let Ok(message) = receiver.recv() {
-                    books.book(message, Place::Taken);
-                }
-            });
-            until(|| tx.is_ready());
-            thread
-        }
-        Blocked::Accepting => {
-            drop(sender);
-            let thread = thread::spawn(move || {
-                if let Ok(held) = receiver.recv_held() {
-                    books.book(held.release(), Place::Taken);
-                }
-            });
-            until(|| tx.is_ready());
-            thread
-        }
-    }
-}
-
-#[track_caller]
-fn until(fact: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !fact() {
-        assert!(Instant::now() < deadline, "it did not happen in time");
-        thread::yield_now();
     }
 }
