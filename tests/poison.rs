@@ -5,10 +5,15 @@
     reason = "all of it is tests; a stage that serves several test programs has more than each needs"
 )]
 
-use std::thread;
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
+    thread,
+};
 
 use handover::{
-    channel,
+    Receiver, channel,
     channel::{
         ReadyError, Reason, RecvError, RecvTimeoutError, Select, SendError, SendTimeoutError,
         TryRecvError, TrySendError,
@@ -214,6 +219,35 @@ fn alternations_meet_the_poison_of_any_of_their_channels() {
 
     let heard = Select::new().recv(&from_other, |message| message).now();
     assert_eq!(heard, Some(Err(RecvError::Poisoned(reason()))));
+}
+
+/// The senders are woken one after the other, and a waker may do anything: even then poison ends all that waits.
+#[test]
+fn nothing_is_taken_once_the_channel_is_poisoned() {
+    struct TriesToTake(Receiver<u32>, Mutex<Vec<Result<u32, TryRecvError>>>);
+
+    impl Wake for TriesToTake {
+        fn wake(self: Arc<Self>) {
+            self.1.lock().unwrap().push(self.0.try_recv());
+        }
+    }
+
+    let (tx, rx) = channel();
+    let taking = Arc::new(TriesToTake(rx.clone(), Mutex::default()));
+    let mut first = pin!(tx.send_async(1));
+    let mut second = Scripted::new(tx.send_async(2));
+    let waker = Waker::from(Arc::clone(&taking));
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    second.stays_pending();
+    assert!(rx.poison("the end"));
+    let heard = std::mem::take(&mut *taking.1.lock().unwrap());
+    assert_eq!(heard, [Err(TryRecvError::Poisoned(reason()))]);
+    assert_eq!(second.resolves(), Err(SendError::Poisoned(2, reason())));
 }
 
 /// What was sent within credit is for whoever drains the channel, whoever is left.

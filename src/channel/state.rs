@@ -16,6 +16,8 @@ use crate::sync::{AtomicUsize, BriefLockGuard, Ordering};
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
     senders: List<T>,
+    /// Those of them who waited when the channel was poisoned and have not been told yet: nobody can take from them.
+    refused: List<T>,
     /// Blocked threads that may be given a message.
     takers: List<T>,
     /// Receivers that take by themselves once woken.
@@ -38,6 +40,7 @@ impl<T> State<T> {
     pub(super) const fn new() -> Self {
         Self {
             senders: List::new(),
+            refused: List::new(),
             takers: List::new(),
             pollers: List::new(),
             woken: List::new(),
@@ -70,6 +73,15 @@ impl<T> State<T> {
             Some(Stage::Disconnected)
         } else {
             None
+        }
+    }
+
+    /// Where senders hang that are not done.
+    fn unfinished_senders(&mut self) -> &mut List<T> {
+        if self.poison.is_some() {
+            &mut self.refused
+        } else {
+            &mut self.senders
         }
     }
 
@@ -326,7 +338,10 @@ impl<T> Locked<'_, T> {
         if self.state.poison.is_some() {
             return Err(reason);
         }
-        self.state.poison = Some(reason);
+        let state = &mut *self.state;
+        state.poison = Some(reason);
+        // They are told one by one, outside the lock; no receiver may come between.
+        std::mem::swap(&mut state.refused, &mut state.senders);
         self.close_credit();
         Ok(())
     }
@@ -410,7 +425,7 @@ impl<T> Locked<'_, T> {
         }
         let lists = &mut *self.state;
         let list = match (role, stage) {
-            (Role::Sender, _) => Some(&mut lists.senders),
+            (Role::Sender, _) => Some(lists.unfinished_senders()),
             (Role::Taker, _) => Some(&mut lists.takers),
             (Role::Poller, Stage::Notified) => Some(&mut lists.woken),
             (Role::Poller, _) => Some(&mut lists.pollers),
@@ -614,7 +629,10 @@ impl<T> Locked<'_, T> {
     /// Ends the wait of a sender, if the channel is closed to senders.
     pub(super) fn dismiss_sender(&mut self) -> Option<ToWake> {
         let stage = self.state.closed_to_senders()?;
-        let (sender, wake) = self.claim_sender(None)?;
+        // SAFETY: the lock is held.
+        let claimed = unsafe { claim_first(self.state.unfinished_senders(), None) };
+        self.publish_senders();
+        let (sender, wake) = claimed?;
         // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
         unsafe { Waiter::finish(sender, stage) };
         Some(ToWake(wake))
