@@ -1,6 +1,9 @@
 //! What must hold after the subject was dropped, whatever the script was.
 
-use std::{thread, time::Instant};
+use std::{
+    thread::{self, JoinHandle},
+    time::Instant,
+};
 
 use super::{PATIENCE, Side, Step, Subject, World};
 use crate::script::Place;
@@ -22,6 +25,12 @@ impl World {
     pub(crate) fn nobody_waits_who_could_meet(&mut self) {
         self.soon("nobody waits who could meet", |world| {
             world.waiting(Side::Sending) == 0 || world.waiting(Side::Receiving) == 0
+        });
+        self.soon("no thread waits while a slot is full", |world| {
+            let held = world.held.lock().unwrap().len();
+            !world.thread_takes
+                || world.thread.as_ref().is_none_or(JoinHandle::is_finished)
+                || (world.rx.as_ref()).is_none_or(|rx| rx.outstanding().untaken <= held)
         });
         let waiting = (self.waiting(Side::Sending), self.waiting(Side::Receiving));
         if self.poisoned {

@@ -106,6 +106,8 @@ pub(crate) struct World {
     peers: Vec<Peer>,
     held: Arc<Mutex<Vec<Held<Message>>>>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the thread takes a message.
+    thread_takes: bool,
     /// The subject's message.
     own: Option<usize>,
     resolved: bool,
@@ -140,6 +142,7 @@ impl World {
             peers: Vec::new(),
             held: Arc::default(),
             thread,
+            thread_takes: matches!(blocked, Some(Blocked::Receiving | Blocked::Accepting)),
             own: None,
             resolved: false,
             sent: Vec::new(),
