@@ -6,7 +6,7 @@
 )]
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Wake, Waker},
     thread,
@@ -248,6 +248,45 @@ fn nothing_is_taken_once_the_channel_is_poisoned() {
     let heard = std::mem::take(&mut *taking.1.lock().unwrap());
     assert_eq!(heard, [Err(TryRecvError::Poisoned(reason()))]);
     assert_eq!(second.resolves(), Err(SendError::Poisoned(2, reason())));
+}
+
+/// It leaves although it has not been told yet, and the one behind it is still found.
+#[test]
+fn a_sender_may_give_up_while_others_are_told_of_the_poison() {
+    struct Drops(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+    impl Wake for Drops {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+
+    let tally = Tally::default();
+    let (tx, rx) = channel();
+    let drops = Arc::new(Drops(Mutex::default()));
+    let waker = Waker::from(Arc::clone(&drops));
+    let mut first = pin!(tx.send_async(tally.message(1)));
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    let (other, message) = (tx.clone(), tally.message(2));
+    let mut second = Box::pin(async move { drop(other.send_async(message).await) });
+    assert!(
+        second
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
+    let mut third = Scripted::new(tx.send_async(tally.message(3)));
+    third.stays_pending();
+    *drops.0.lock().unwrap() = Some(second);
+    assert!(rx.poison("the end"));
+    assert_eq!(tally.dropped(), 1, "the second has given up");
+    assert_eq!(third.wakes(), 1);
+    assert_eq!(third.resolves().unwrap_err().poison(), Some(&reason()));
 }
 
 /// What was sent within credit is for whoever drains the channel, whoever is left.
