@@ -29,6 +29,9 @@ impl<T> Receiver<T> {
     /// # Ok::<(), handover::channel::SendError<&str>>(())
     /// ```
     ///
+    /// While a message within credit is in custody ([`recv_held`](Self::recv_held)) and every sender has gone, other
+    /// receivers hear the end; if it is handed back, later receives take it.
+    ///
     /// After the channel was poisoned it does nothing.
     ///
     /// # Panics

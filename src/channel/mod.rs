@@ -55,6 +55,7 @@ mod receiving;
 #[doc(hidden)]
 pub mod select;
 mod sending;
+mod slack;
 mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -62,6 +63,7 @@ mod ticker;
 mod timed;
 mod timer;
 mod waiter;
+mod waking;
 
 use std::{
     fmt,

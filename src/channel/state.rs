@@ -3,37 +3,37 @@
 use std::{pin::Pin, ptr::NonNull, task::Waker};
 
 use super::{
-    claim::{Claimed, can_claim, claim_first, notify},
+    claim::{Claimed, can_claim, claim_first},
     credit::{Credit, Outstanding},
     error::Reason,
     held::HoldLink,
-    list::{self, List},
-    party::{Part, Party, ToWake},
+    list::List,
+    party::{Part, Party},
     waiter::{Stage, Waiter, Wake},
 };
 use crate::sync::{AtomicUsize, BriefLockGuard, Ordering};
 
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
-    senders: List<T>,
+    pub(super) senders: List<T>,
     /// Those of them who waited when the channel was poisoned and have not been told yet: nobody can take from them.
-    refused: List<T>,
+    pub(super) refused: List<T>,
     /// Blocked threads that may be given a message.
-    takers: List<T>,
+    pub(super) takers: List<T>,
     /// Receivers that take by themselves once woken.
-    pollers: List<T>,
+    pub(super) pollers: List<T>,
     /// Pollers that were woken and have not looked yet.
-    woken: List<T>,
+    pub(super) woken: List<T>,
     /// Those who wait for a receiver to wait.
-    watchers: List<T>,
+    pub(super) watchers: List<T>,
     /// Those, of either side, who wait for the other side to go.
-    leavers: List<T>,
+    pub(super) leavers: List<T>,
     /// What may be sent ahead of the take, and what was.
-    credit: Credit<T>,
+    pub(super) credit: Credit<T>,
     pub(super) sender_count: usize,
     pub(super) receiver_count: usize,
     /// Why the channel was poisoned, if it was.
-    poison: Option<Reason>,
+    pub(super) poison: Option<Reason>,
 }
 
 impl<T> State<T> {
@@ -77,7 +77,7 @@ impl<T> State<T> {
     }
 
     /// Where senders hang that are not done.
-    fn unfinished_senders(&mut self) -> &mut List<T> {
+    pub(super) fn unfinished_senders(&mut self) -> &mut List<T> {
         if self.poison.is_some() {
             &mut self.refused
         } else {
@@ -168,13 +168,6 @@ impl<T> Locked<'_, T> {
         }
     }
 
-    #[cold]
-    fn take_from_credit(&mut self) -> Option<(T, Option<Wake>)> {
-        let message = self.state.credit.take()?;
-        self.publish_senders();
-        Some((message, None))
-    }
-
     /// Takes a message that was sent within credit into custody, or else that of the sender that waited longest;
     /// its send is completed later.
     ///
@@ -216,15 +209,12 @@ impl<T> Locked<'_, T> {
         }
     }
 
-    #[cold]
-    fn leave_in_slot(&mut self, message: T, me: Option<&Party>) -> Option<Wake> {
-        self.state.credit.put(message);
-        self.publish_senders();
-        ToWake::flatten(self.notify_poller(me))
-    }
-
     #[inline]
-    fn give_to_taker(&mut self, message: T, me: Option<&Party>) -> Result<Option<Wake>, T> {
+    pub(super) fn give_to_taker(
+        &mut self,
+        message: T,
+        me: Option<&Party>,
+    ) -> Result<Option<Wake>, T> {
         // SAFETY: the lock is held.
         let Some((taker, wake)) = (unsafe { claim_first(&mut self.state.takers, me) }) else {
             return Err(message);
@@ -270,86 +260,6 @@ impl<T> Locked<'_, T> {
         // SAFETY: as above.
         unsafe { Waiter::finish(sender, outcome) };
         Ok(wake)
-    }
-
-    /// Ends the custody of a message that was sent within credit: its holder keeps it.
-    pub(super) fn keep_from_credit(&mut self) {
-        self.state.credit.release();
-    }
-
-    /// Ends the custody of a message that was sent within credit: the next receiver gets it.
-    pub(super) fn put_back(&mut self, message: T) -> Option<Wake> {
-        if self.state.closed_to_senders().is_some() {
-            self.state.credit.put_back(message);
-            return None;
-        }
-        match self.give_to_taker(message, None) {
-            Ok(wake) => {
-                self.state.credit.release();
-                wake
-            }
-            Err(message) => {
-                self.state.credit.put_back(message);
-                self.publish_senders();
-                ToWake::flatten(self.notify_poller(None))
-            }
-        }
-    }
-
-    // ---- Credit ----
-
-    /// Allows `n` sends ahead of the take.
-    pub(super) fn grant(&mut self, n: usize) {
-        self.state.credit.grant(n);
-    }
-
-    pub(super) fn revoke(&mut self, n: usize) -> usize {
-        self.state.credit.revoke(n)
-    }
-
-    /// Completes the send of the sender that waited longest, if there is credit for it. Whoever was woken for it
-    /// will find its message in a slot.
-    pub(super) fn complete_within_credit(&mut self) -> Option<ToWake> {
-        if !self.state.credit.is_unused() {
-            return None;
-        }
-        // SAFETY: the lock is held.
-        let claimed = unsafe { claim_first(&mut self.state.senders, None) };
-        let completed = claimed.map(|(sender, wake)| {
-            let message = self.complete(sender);
-            self.state.credit.put(message);
-            ToWake(wake)
-        });
-        // Only now: the message was there all the time, so whoever looks without the lock sees it.
-        self.publish_senders();
-        completed
-    }
-
-    /// Takes a message that was sent within credit and that no receiver is left for.
-    pub(super) fn drain(&mut self) -> Option<T> {
-        self.state.credit.drain()
-    }
-
-    // ---- Closing ----
-
-    /// Poisons the channel, unless that was done before; returns whether it was not. Those who wait must be woken
-    /// then.
-    pub(super) fn poison(&mut self, reason: Reason) -> Result<(), Reason> {
-        if self.state.poison.is_some() {
-            return Err(reason);
-        }
-        let state = &mut *self.state;
-        state.poison = Some(reason);
-        // They are told one by one, outside the lock; no receiver may come between.
-        std::mem::swap(&mut state.refused, &mut state.senders);
-        self.close_credit();
-        Ok(())
-    }
-
-    /// After the last receiver has gone, or the channel was poisoned.
-    pub(super) fn close_credit(&mut self) {
-        self.state.credit.close();
-        self.publish_senders();
     }
 
     // ---- Waiting ----
@@ -524,122 +434,10 @@ impl<T> Locked<'_, T> {
         !self.state.watchers.is_empty()
     }
 
-    // ---- Waking ----
-
-    /// Picks the poller that waited longest, to be woken for a sender; `me` is the alternation that sends, if it
-    /// is one. The inner `None` is an alternation that was woken on another channel already.
-    #[inline]
-    pub(super) fn notify_poller(&mut self, me: Option<&Party>) -> Option<ToWake> {
-        let node = self.state.pollers.first()?;
-        // SAFETY: it hangs in our list, so it is alive.
-        let poller = unsafe { node.as_ref() };
-        // SAFETY: the lock is held.
-        let stands_alone = unsafe { poller.shared(|shared| shared.part.is_none()) };
-        if !stands_alone {
-            return self.notify_first_that_can_be(me);
-        }
-        // SAFETY: the lock is held.
-        unsafe { self.state.pollers.pop_front() };
-        // SAFETY: as above.
-        let wake = unsafe { poller.shared(|shared| shared.wake.take()) };
-        self.is_woken(node);
-        Some(ToWake(wake))
-    }
-
-    /// As [`notify_poller`](Self::notify_poller), where alternations wait.
-    #[cold]
-    fn notify_first_that_can_be(&mut self, me: Option<&Party>) -> Option<ToWake> {
-        let mut candidate = self.state.pollers.first();
-        while let Some(node) = candidate {
-            // SAFETY: it hangs in our list, and the lock is held.
-            candidate = unsafe { list::next(node) };
-            // SAFETY: it hangs in our list, so it is alive.
-            let poller = unsafe { node.as_ref() };
-            // SAFETY: the lock is held.
-            let part = unsafe { poller.shared(|shared| shared.part) };
-            if part.is_some_and(|part| part.is_of(me)) {
-                continue;
-            }
-            // SAFETY: as above.
-            unsafe { self.state.pollers.remove(node) };
-            let notified = match part {
-                // SAFETY: the lock is held.
-                None => Some(ToWake(unsafe {
-                    poller.shared(|shared| shared.wake.take())
-                })),
-                // SAFETY: the lock is held, and what hung in our list is part of its party.
-                Some(part) => unsafe { part.notify() },
-            };
-            if notified.is_some() {
-                self.is_woken(node);
-                return notified;
-            }
-            // It has committed elsewhere, and will find itself off the list when it comes to leave.
-            poller.set_stage(Stage::Idle);
-        }
-        None
-    }
-
-    /// `poller`, which was taken off its list, has been woken and has not looked yet.
-    #[inline]
-    fn is_woken(&mut self, poller: NonNull<Waiter<T>>) {
-        // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in. The lock
-        // is held.
-        unsafe { self.state.woken.push_back(poller) };
-        // SAFETY: it hangs in our list, so it is alive.
-        unsafe { poller.as_ref() }.set_stage(Stage::Notified);
-    }
-
-    /// After a woken poller has left without taking: wakes another in its place if there still is a message.
-    #[inline]
-    pub(super) fn pass_on(&mut self) -> Option<Wake> {
-        if self.state.senders.is_empty() && self.state.credit.is_empty() {
-            None
-        } else {
-            ToWake::flatten(self.notify_poller(None))
-        }
-    }
-
-    pub(super) fn notify_watcher(&mut self) -> Option<ToWake> {
-        // SAFETY: the lock is held.
-        let watcher = unsafe { self.state.watchers.pop_front() }?;
-        // SAFETY: it hung in our list; the lock is held.
-        Some(unsafe { notify(watcher) })
-    }
-
-    /// When the last end of one side goes, only the other side has leavers, and each of them is done: a leaver
-    /// borrows an end of its own side. When the channel is poisoned all of them are done.
-    pub(super) fn notify_leaver(&mut self) -> Option<ToWake> {
-        // SAFETY: the lock is held.
-        let leaver = unsafe { self.state.leavers.pop_front() }?;
-        // SAFETY: it hung in our list; the lock is held.
-        Some(unsafe { notify(leaver) })
-    }
-
-    /// Ends the wait of a blocked receiver, if the channel is closed to receivers.
-    pub(super) fn dismiss_taker(&mut self) -> Option<ToWake> {
-        let stage = self.state.closed_to_receivers()?;
-        // SAFETY: the lock is held.
-        let (taker, wake) = unsafe { claim_first(&mut self.state.takers, None) }?;
-        // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
-        unsafe { Waiter::finish(taker, stage) };
-        Some(ToWake(wake))
-    }
-
-    /// Ends the wait of a sender, if the channel is closed to senders.
-    pub(super) fn dismiss_sender(&mut self) -> Option<ToWake> {
-        let stage = self.state.closed_to_senders()?;
-        // SAFETY: the lock is held.
-        let claimed = unsafe { claim_first(self.state.unfinished_senders(), None) };
-        self.publish_senders();
-        let (sender, wake) = claimed?;
-        // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
-        unsafe { Waiter::finish(sender, stage) };
-        Some(ToWake(wake))
-    }
+    // ---- Claiming ----
 
     #[inline]
-    fn claim_sender(&mut self, me: Option<&Party>) -> Option<Claimed<T>> {
+    pub(super) fn claim_sender(&mut self, me: Option<&Party>) -> Option<Claimed<T>> {
         // SAFETY: the lock is held.
         let claimed = unsafe { claim_first(&mut self.state.senders, me) };
         self.publish_senders();
@@ -647,7 +445,7 @@ impl<T> Locked<'_, T> {
     }
 
     #[inline]
-    fn publish_senders(&self) {
+    pub(super) fn publish_senders(&self) {
         self.senders_waiting.store(
             self.state.senders.len() + self.state.credit.len(),
             Ordering::Relaxed,

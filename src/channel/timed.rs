@@ -28,7 +28,8 @@ impl<T> Sender<T> {
     ///
     /// The time counts from this call, and stops counting once a receiver has accepted the message
     /// ([`Receiver::accept`]): it then takes as long as that receiver takes. One thread, which the whole process
-    /// shares, wakes tasks in time; it runs only while a task waits so.
+    /// shares, wakes tasks in time; it runs only while a task waits so. (A waker that blocks would stop it for all:
+    /// wakers must not.)
     ///
     /// ```
     /// # use std::time::Duration;
