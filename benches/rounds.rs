@@ -5,7 +5,7 @@
 //! round; what is printed is the median over the rounds. A run of all rows draws `docs/benchmarks/*.svg`.
 //!
 //! ```text
-//! cargo bench --features bench --bench rounds                            every row, 15 rounds, about ten minutes
+//! cargo bench --features bench --bench rounds                            every row, 15 rounds, about eight minutes
 //! cargo bench --features bench --bench rounds -- --rounds 5 ping-pong    the rows with "ping-pong" in their name
 //! cargo bench --features bench --bench rounds -- --against none one-way  ours alone, for a profiler
 //! ```
