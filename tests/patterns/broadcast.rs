@@ -535,3 +535,23 @@ fn a_subscribers_waker_that_panics_loses_no_message() {
     };
     assert_eq!((partial.message, partial.taken), ("rain", 0));
 }
+
+/// It granted credit, so the copy is in its slot before its waker is called.
+#[test]
+fn a_subscriber_whose_waker_panics_gets_its_copy_within_credit_once() {
+    let (mut news, subscribers) = broadcast();
+    let subscriber = subscribers.subscribe();
+    let mut receive = Box::pin(subscriber.recv_async());
+    let waker = Waker::from(Arc::new(Panicking));
+    let polled = receive.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    subscriber.grant(2);
+    let mut delivery = news.begin("rain");
+    let waiting = panic::AssertUnwindSafe(|| delivery.wait_timeout(Duration::ZERO));
+    assert!(panic::catch_unwind(waiting).is_err());
+    assert!(delivery.wait_timeout(Duration::ZERO), "nobody is left");
+    assert_eq!(delivery.finish().ok(), Some(1));
+    drop(receive);
+    assert_eq!(subscriber.try_recv(), Ok("rain"));
+    assert!(subscriber.try_recv().is_err(), "it has it once");
+}

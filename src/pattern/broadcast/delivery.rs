@@ -307,11 +307,13 @@ impl<T: Clone> DeliveryFuture<'_, T> {
                 self.home.clone()
             };
             let copy = copy.expect("the message is at home, unless a future was leaked before");
-            // A thread that waits for it needs no future.
+            // A thread that waits for it needs no future. Said before it is done: if the waker of whoever is to find
+            // the copy panics, it has it all the same, and must not be offered another.
+            self.stages[place] = Stage::Taken;
             let Err(not_now) = member.sender.try_send(copy) else {
-                self.stages[place] = Stage::Taken;
                 continue;
             };
+            self.stages[place] = Stage::Open;
             let send = Box::pin(member.sender.send_async(not_now.into_inner()));
             // Among the offers before it is polled: if a foreign waker panics there, it is withdrawn like the others.
             self.offers.push(Offer { place, send });
