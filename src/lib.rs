@@ -10,6 +10,9 @@ mod sync;
 
 pub mod channel;
 
+#[cfg(not(loom))]
+pub mod process;
+
 pub mod pattern;
 
 #[cfg(feature = "net")]

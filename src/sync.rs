@@ -4,11 +4,11 @@
 //! every interleaving of what stands on them can be tried.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(not(loom))]
@@ -34,7 +34,12 @@ pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
     std::ptr::from_ref(lock).addr()
 }
 
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+pub(crate) mod home;
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+pub(crate) mod task;
 pub(crate) mod time;
+pub(crate) mod wake;
 
 mod drive;
 pub(crate) use drive::drive;
@@ -72,13 +77,9 @@ impl<T> UnsafeCell<T> {
 /// Parking a thread, and handing it the token that ends its park.
 pub(crate) mod thread {
     #[cfg(loom)]
-    pub(crate) use super::loomed::parked::park;
-    #[cfg(loom)]
-    use super::loomed::parked::{Thread, current};
+    pub(crate) use super::loomed::parked::{Thread, current, park};
     #[cfg(not(loom))]
-    use std::thread::current;
-    #[cfg(not(loom))]
-    pub(crate) use std::thread::{Thread, park};
+    pub(crate) use std::thread::{Thread, current, park};
     use std::{
         sync::Arc,
         task::{Wake, Waker},

@@ -101,6 +101,7 @@ pub(super) unsafe fn notify<T>(waiter: NonNull<Waiter<T>>) -> ToWake {
     let waiter = unsafe { waiter.as_ref() };
     // SAFETY: the lock is held, by the caller's word.
     let wake = unsafe { waiter.shared(|shared| shared.wake.take()) };
+    let wake = wake.map(Wake::carry);
     waiter.set_stage(Stage::Notified);
     ToWake(wake)
 }

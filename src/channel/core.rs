@@ -25,7 +25,9 @@ use super::{
     state::{Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, run_is_over, thread};
+use crate::sync::{
+    AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, run_is_over, task, thread,
+};
 
 pub(super) struct Core<T> {
     state: BriefLock<State<T>>,
@@ -94,6 +96,7 @@ impl<T> Core<T> {
         mut deadline: Option<Instant>,
     ) -> Stage {
         let is_over = || !matches!(waiter.stage(), Stage::Waiting | Stage::Held);
+        let _blocked = task::blocked(deadline.is_some());
         if self.spin.until(is_over) {
             return waiter.stage();
         }

@@ -17,7 +17,7 @@ use super::{
     state::State,
     waiter::Waiter,
 };
-use crate::sync::Arc;
+use crate::sync::{Arc, task};
 
 pin_project! {
     /// A send under way; see [`Sender::send_async`](super::Sender::send_async).
@@ -36,6 +36,7 @@ pin_project! {
 }
 
 impl<'a, T> SendFuture<'a, T> {
+    #[track_caller]
     pub(super) fn new(core: &'a Core<T>, message: T) -> Self {
         Self {
             core,
@@ -85,8 +86,12 @@ pin_project! {
 }
 
 impl<'a, T> SendFromFuture<'a, T> {
+    #[track_caller]
     pub(super) fn new(core: &'a Core<T>, home: &'a mut Option<T>) -> Self {
-        let send = home.take().map(|message| SendFuture::new(core, message));
+        let send = match home.take() {
+            Some(message) => Some(SendFuture::new(core, message)),
+            None => None,
+        };
         Self { home, send }
     }
 }
@@ -126,6 +131,7 @@ pin_project! {
 }
 
 impl<'a, T> RecvFuture<'a, T> {
+    #[track_caller]
     pub(super) fn new(core: &'a Core<T>) -> Self {
         Self {
             core,
@@ -150,6 +156,7 @@ pin_project! {
     #[must_use = "a future receives nothing unless it is polled"]
     pub struct RecvHeldFuture<'a, T> {
         core: &'a Arc<Core<T>>,
+        bound: bool,
         #[pin]
         waiter: Waiter<T>,
     }
@@ -163,9 +170,12 @@ pin_project! {
 }
 
 impl<'a, T> RecvHeldFuture<'a, T> {
-    pub(super) fn new(core: &'a Arc<Core<T>>) -> Self {
+    /// `bound`: the process that receives keeps the message until it is answered.
+    #[track_caller]
+    pub(super) fn new(core: &'a Arc<Core<T>>, bound: bool) -> Self {
         Self {
             core,
+            bound,
             waiter: Waiter::empty(),
         }
     }
@@ -177,8 +187,9 @@ impl<T> Future for RecvHeldFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();
         let core = this.core;
+        let acceptor = if *this.bound { task::current() } else { None };
         core.poll_to_take(this.waiter, context, |locked| {
-            let (hold, wake) = locked.hold()?;
+            let (hold, wake) = locked.hold(acceptor)?;
             Some((Held::new(Arc::clone(core), hold), wake))
         })
     }
@@ -202,6 +213,7 @@ pin_project! {
 }
 
 impl<'a, T> ReadyFuture<'a, T> {
+    #[track_caller]
     pub(super) fn new(core: &'a Core<T>) -> Self {
         Self {
             core,
@@ -239,6 +251,7 @@ pin_project! {
 }
 
 impl<'a, T> ClosedFuture<'a, T> {
+    #[track_caller]
     pub(super) fn new(core: &'a Core<T>, gone: fn(&State<T>) -> bool) -> Self {
         Self {
             core,

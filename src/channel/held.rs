@@ -16,19 +16,33 @@ use super::{
     state::Hold,
     waiter::{Link, Stage, Waiter},
 };
-use crate::sync::{Arc, UnsafeCell, run_is_over};
+use crate::sync::{Arc, UnsafeCell, run_is_over, task::Task};
 
 /// The tie of a hold to its sender. It stands on the heap, so that both ends may move or go.
 pub(super) struct HoldLink<T> {
     /// Belongs to the channel's lock. `None` once the sender has gone or has its answer.
     sender: UnsafeCell<Link<T>>,
+    /// The task that holds the message until it is answered, if that is certain.
+    acceptor: Option<NonNull<Task>>,
 }
 
 impl<T> HoldLink<T> {
-    pub(super) fn allocate(sender: NonNull<Waiter<T>>) -> NonNull<Self> {
+    pub(super) fn allocate(
+        sender: NonNull<Waiter<T>>,
+        acceptor: Option<NonNull<Task>>,
+    ) -> NonNull<Self> {
         NonNull::from(Box::leak(Box::new(Self {
             sender: UnsafeCell::new(Some(sender)),
+            acceptor,
         })))
+    }
+
+    /// # Safety
+    ///
+    /// `this` was not freed.
+    pub(super) unsafe fn acceptor(this: NonNull<Self>) -> Option<NonNull<Task>> {
+        // SAFETY: by the caller's word.
+        unsafe { this.as_ref() }.acceptor
     }
 
     /// Cuts the tie; returns the sender if it was not cut before.

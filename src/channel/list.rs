@@ -121,6 +121,21 @@ impl<T> List<T> {
     }
 }
 
+/// Shows each waiter of `list` to `show`.
+///
+/// # Safety
+///
+/// The caller holds the lock of the channel that `list` belongs to; `show` changes no list.
+pub(super) unsafe fn each<T>(list: &List<T>, mut show: impl FnMut(&Waiter<T>)) {
+    let mut here = list.first();
+    while let Some(waiter) = here {
+        // SAFETY: linked, so alive.
+        show(unsafe { waiter.as_ref() });
+        // SAFETY: by the caller's word.
+        here = unsafe { next(waiter) };
+    }
+}
+
 /// The waiter after `waiter` in its list.
 ///
 /// # Safety

@@ -49,6 +49,7 @@ mod future;
 mod granting;
 mod held;
 mod list;
+pub(crate) mod observe;
 mod party;
 mod poisoning;
 mod receiving;
@@ -85,6 +86,8 @@ pub use self::{
     ticker::{Ticker, tick},
     timed::{RecvTimeoutFuture, SendTimeoutFromFuture, SendTimeoutFuture},
 };
+#[cfg(not(loom))]
+use crate::sync::task;
 use crate::sync::{Arc, run_is_over, time::deadline_after};
 
 /// Makes a channel without a buffer: whatever is sent goes from hand to hand.
@@ -117,6 +120,7 @@ impl<T> Sender<T> {
     ///
     /// [`SendError`], with the message, when every receiver is gone, when the channel is poisoned, or when the
     /// receiver that accepted the message handed it back.
+    #[track_caller]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.core
             .send_blocking(message, None)
@@ -150,6 +154,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// [`SendTimeoutError`], with the message, which then was not taken and will not be.
+    #[track_caller]
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.core.send_blocking(message, deadline_after(timeout))
     }
@@ -159,6 +164,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// As for [`send_timeout`](Self::send_timeout).
+    #[track_caller]
     pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.core.send_blocking(message, Some(deadline))
     }
@@ -181,6 +187,7 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// The future panics if it is polled again after it has resolved.
+    #[track_caller]
     pub fn send_async(&self, message: T) -> SendFuture<'_, T> {
         SendFuture::new(&self.core, message)
     }
@@ -213,6 +220,7 @@ impl<T> Sender<T> {
     ///
     /// This is the send to use where a future may be dropped, in a `select!` or under a timeout: nothing is
     /// lost.
+    #[track_caller]
     pub fn send_from<'a>(&'a self, home: &'a mut Option<T>) -> SendFromFuture<'a, T> {
         SendFromFuture::new(&self.core, home)
     }
@@ -229,6 +237,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on anything.
+    #[track_caller]
     pub fn ready_async(&self) -> ReadyFuture<'_, T> {
         ReadyFuture::new(&self.core)
     }
@@ -238,6 +247,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on anything.
+    #[track_caller]
     pub fn closed_async(&self) -> ClosedFuture<'_, T> {
         ClosedFuture::new(&self.core, |state| state.closed_to_senders().is_some())
     }
@@ -315,6 +325,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
+    #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.core.recv_blocking(None).map_err(|error| match error {
             RecvTimeoutError::Disconnected => RecvError::Disconnected,
@@ -337,6 +348,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvTimeoutError`]; no message was taken then.
+    #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.core.recv_blocking(deadline_after(timeout))
     }
@@ -346,6 +358,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// As for [`recv_timeout`](Self::recv_timeout).
+    #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.core.recv_blocking(Some(deadline))
     }
@@ -364,6 +377,7 @@ impl<T> Receiver<T> {
     /// # Panics
     ///
     /// The future panics if it is polled again after it has resolved.
+    #[track_caller]
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
         RecvFuture::new(&self.core)
     }
@@ -374,9 +388,10 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvError`] when every sender is gone and nothing within credit is left, or the channel is poisoned.
+    #[track_caller]
     pub fn recv_held(&self) -> Result<Held<T>, RecvError> {
         self.core
-            .hold_blocking(|hold| Held::new(Arc::clone(&self.core), hold))
+            .hold_blocking(None, |hold| Held::new(Arc::clone(&self.core), hold))
     }
 
     /// As [`recv_held`](Self::recv_held), without blocking the thread.
@@ -388,8 +403,24 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// As for [`recv_async`](Self::recv_async).
+    #[track_caller]
     pub fn recv_held_async(&self) -> RecvHeldFuture<'_, T> {
-        RecvHeldFuture::new(&self.core)
+        RecvHeldFuture::new(&self.core, false)
+    }
+
+    /// As [`recv_held_async`](Self::recv_held_async), for a process that keeps what it holds.
+    #[track_caller]
+    pub(crate) fn recv_held_bound(&self) -> RecvHeldFuture<'_, T> {
+        RecvHeldFuture::new(&self.core, true)
+    }
+
+    /// As [`recv_held`](Self::recv_held), for a thread that keeps what it holds.
+    #[cfg(not(loom))]
+    #[track_caller]
+    pub(crate) fn recv_held_blocking_bound(&self) -> Result<Held<T>, RecvError> {
+        self.core.hold_blocking(task::current(), |hold| {
+            Held::new(Arc::clone(&self.core), hold)
+        })
     }
 
     /// Takes a message and runs `finish` on it, while its sender waits: the *extended rendezvous*.
@@ -415,6 +446,7 @@ impl<T> Receiver<T> {
     ///
     /// If `finish` panics, the send fails with [`SendError::Returned`] and has its message back, as `finish`
     /// left it, before the panic goes on. If its sender has gone meanwhile, the message is dropped.
+    #[track_caller]
     pub fn accept<R>(&self, finish: impl FnOnce(&mut T) -> R) -> Result<R, RecvError> {
         let mut held = self.recv_held()?;
         let result = finish(&mut held);
@@ -432,14 +464,18 @@ impl<T> Receiver<T> {
     ///
     /// Dropped before a message was accepted, it has taken nothing. Dropped while `finish` runs, the message
     /// goes back to its sender, whose send fails with [`SendError::Returned`].
-    pub async fn accept_async<R>(
+    #[track_caller]
+    pub fn accept_async<R>(
         &self,
         finish: impl AsyncFnOnce(&mut T) -> R,
-    ) -> Result<R, RecvError> {
-        let mut held = self.recv_held_async().await?;
-        let result = finish(&mut held).await;
-        drop(held.release());
-        Ok(result)
+    ) -> impl Future<Output = Result<R, RecvError>> {
+        let receive = self.recv_held_async();
+        async move {
+            let mut held = receive.await?;
+            let result = finish(&mut held).await;
+            drop(held.release());
+            Ok(result)
+        }
     }
 
     /// Waits, without taking anything, until every sender is gone or the channel is poisoned.
@@ -449,6 +485,7 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on anything.
+    #[track_caller]
     pub fn closed_async(&self) -> ClosedFuture<'_, T> {
         ClosedFuture::new(&self.core, |state| state.closed_to_receivers().is_some())
     }

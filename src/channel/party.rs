@@ -8,8 +8,8 @@
 
 use std::ptr::NonNull;
 
-use super::waiter::Wake;
-use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+use super::waiter::{Wake, uncount};
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell, task::Task};
 
 /// Who was claimed or notified, and is to be woken unless that has happened before.
 pub struct ToWake(pub(super) Option<Wake>);
@@ -25,6 +25,21 @@ pub struct Party {
     /// `WAITING`, `NOTIFIED`, or `CLAIMED` plus the index of the guard on which a peer claimed it.
     word: AtomicUsize,
     wake: UnsafeCell<Option<Wake>>,
+    waits: UnsafeCell<Waits>,
+}
+
+/// With how many waiters a party waits, and the task that counts them, if one lends its handle.
+struct Waits {
+    parts: usize,
+    task: Option<NonNull<Task>>,
+}
+
+/// A party as one sees it from a channel on which it has a waiter.
+#[derive(Debug, Clone, Copy)]
+pub struct SeenParty {
+    pub(super) task: Option<NonNull<Task>>,
+    /// Nobody has claimed or woken it.
+    pub(super) is_free: bool,
 }
 
 /// Free to be claimed, and not woken.
@@ -44,7 +59,41 @@ impl Party {
         Self {
             word: AtomicUsize::new(WAITING),
             wake: UnsafeCell::new(None),
+            waits: UnsafeCell::new(Waits {
+                parts: 0,
+                task: None,
+            }),
         }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of a channel on which the party has a waiter.
+    unsafe fn see(&self) -> SeenParty {
+        SeenParty {
+            // SAFETY: its owner writes it only under that lock.
+            task: self.waits.with_mut(|waits| unsafe { (*waits).task }),
+            is_free: self.word.load(Ordering::Acquire) == WAITING,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`wait`](Self::wait).
+    unsafe fn count(&self, now: Waits) {
+        self.waits.with_mut(|waits| {
+            // SAFETY: no peer can reach the party without one of the locks that the caller holds.
+            let before = std::mem::replace(unsafe { &mut *waits }, now);
+            if let Some(task) = before.task {
+                uncount(task, before.parts);
+            }
+            // SAFETY: as above.
+            let now = unsafe { &*waits };
+            if let Some(task) = now.task {
+                // SAFETY: what lends its handle runs, so it is alive.
+                unsafe { task.as_ref() }.count_waits(now.parts);
+            }
+        });
     }
 
     /// The guard on which a peer claimed this party. `Acquire` pairs with [`claim`](Self::claim); what the peer
@@ -53,12 +102,15 @@ impl Party {
         self.word.load(Ordering::Acquire).checked_sub(CLAIMED)
     }
 
-    /// Begins, or goes on, to wait; returns the wake handle that it replaces.
+    /// Begins, or goes on, to wait with so many waiters; returns the wake handle that it replaces.
     ///
     /// # Safety
     ///
     /// The caller owns the party and holds the locks of all channels on which it has a waiter.
-    pub(super) unsafe fn wait(&self, wake: Wake) -> Option<Wake> {
+    pub(super) unsafe fn wait(&self, wake: Wake, parts: usize) -> Option<Wake> {
+        let task = wake.lender();
+        // SAFETY: by the caller's word.
+        unsafe { self.count(Waits { parts, task }) };
         let old = self.wake.with_mut(|slot| {
             // SAFETY: no peer can reach the party without one of the locks that the caller holds.
             unsafe { (*slot).replace(wake) }
@@ -73,6 +125,12 @@ impl Party {
     ///
     /// As for [`wait`](Self::wait).
     pub(super) unsafe fn rest(&self) -> Option<Wake> {
+        let nothing = Waits {
+            parts: 0,
+            task: None,
+        };
+        // SAFETY: by the caller's word.
+        unsafe { self.count(nothing) };
         // SAFETY: no peer can reach the party without one of the locks that the caller holds.
         self.wake.with_mut(|slot| unsafe { (*slot).take() })
     }
@@ -109,7 +167,8 @@ impl Party {
             {
                 Ok(WAITING) => {
                     // SAFETY: whoever moves the word away from `WAITING` has the handle.
-                    return Some(ToWake(self.wake.with_mut(|slot| unsafe { (*slot).take() })));
+                    let wake = self.wake.with_mut(|slot| unsafe { (*slot).take() });
+                    return Some(ToWake(wake.map(Wake::carry)));
                 }
                 Ok(_) => return Some(ToWake(None)),
                 Err(now) => from = now,
@@ -130,6 +189,16 @@ pub struct Part {
 impl Part {
     pub(super) fn is_of(&self, party: Option<&Party>) -> bool {
         party.is_some_and(|party| self.party == NonNull::from(party))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(super) unsafe fn see(&self) -> SeenParty {
+        // SAFETY: a party stays where it is until its waiters have left their lists.
+        let party = unsafe { self.party.as_ref() };
+        // SAFETY: by the caller's word.
+        unsafe { party.see() }
     }
 
     /// # Safety

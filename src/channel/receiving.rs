@@ -2,6 +2,7 @@
 
 use std::{
     pin::{Pin, pin},
+    ptr::NonNull,
     task::{Context, Poll},
     time::Instant,
 };
@@ -12,7 +13,7 @@ use super::{
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::run_is_over;
+use crate::sync::{run_is_over, task::Task};
 
 const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
 
@@ -34,6 +35,7 @@ impl<T> Core<T> {
     }
 
     /// Blocks the thread until it has a message.
+    #[track_caller]
     pub(super) fn recv_blocking(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let mut locked = self.lock();
         if let Some((message, wake)) = locked.take(None) {
@@ -56,12 +58,15 @@ impl<T> Core<T> {
         }
         match self.block(Role::Taker, waiter, deadline) {
             Stage::Met => {
-                waiter.set_stage(Stage::Spent);
+                waiter.spend();
                 // SAFETY: spent, so no peer may look at it.
                 Ok(unsafe { waiter.take_its_message() })
             }
             Stage::Idle => Err(RecvTimeoutError::Timeout),
-            closed => Err(self.why_no_message(closed).into()),
+            closed => {
+                waiter.spend();
+                Err(self.why_no_message(closed).into())
+            }
         }
     }
 
@@ -71,13 +76,18 @@ impl<T> Core<T> {
     /// nothing would be gained by giving it the message.
     ///
     /// `keep` makes of the hold what answers for it, even if a foreign waker panics.
-    pub(super) fn hold_blocking<R>(&self, keep: impl Fn(Hold<T>) -> R) -> Result<R, RecvError> {
+    #[track_caller]
+    pub(super) fn hold_blocking<R>(
+        &self,
+        acceptor: Option<NonNull<Task>>,
+        keep: impl Fn(Hold<T>) -> R,
+    ) -> Result<R, RecvError> {
         let waiter = pin!(Waiter::empty());
         let waiter = waiter.as_ref();
         let _guard = WithdrawOnUnwind::new(self, Role::Poller, waiter);
         loop {
             let mut locked = self.lock();
-            if let Some((hold, wake)) = locked.hold() {
+            if let Some((hold, wake)) = locked.hold(acceptor) {
                 let hold = keep(hold);
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
@@ -113,10 +123,11 @@ impl<T> Core<T> {
         if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();
             if let Some((sender, wake)) = locked.claim_sender_without_credit() {
+                let wake = wake.map(Wake::carry);
                 let message = locked.complete(sender);
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
-                waiter.set_stage(Stage::Spent);
+                waiter.spend();
                 wake_up(wake);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
@@ -146,7 +157,7 @@ impl<T> Core<T> {
             if let Some((taken, wake)) = take(&mut locked) {
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
-                waiter.set_stage(Stage::Spent);
+                waiter.spend();
                 wake_up(wake);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
@@ -155,7 +166,7 @@ impl<T> Core<T> {
             if let Some(closed) = locked.state.closed_to_receivers() {
                 let own = locked.leave(Role::Poller, waiter);
                 drop(locked);
-                waiter.set_stage(Stage::Spent);
+                waiter.spend();
                 drop(own);
                 return Poll::Ready(Err(self.why_no_message(closed)));
             }

@@ -38,7 +38,7 @@ impl<T> Core<T> {
     #[inline]
     pub(super) fn send_outcome(&self, waiter: Pin<&Waiter<T>>) -> Result<(), SendError<T>> {
         if waiter.is(Stage::Met) {
-            waiter.set_stage(Stage::Spent);
+            waiter.spend();
             Ok(())
         } else {
             Err(self.failure(waiter))
@@ -50,7 +50,7 @@ impl<T> Core<T> {
     fn failure(&self, waiter: Pin<&Waiter<T>>) -> SendError<T> {
         let stage = waiter.stage();
         debug_assert!(stage.is_final(), "the peer is done with the waiter");
-        waiter.set_stage(Stage::Spent);
+        waiter.spend();
         self.why_not_sent(stage, own_message(waiter))
     }
 
@@ -90,6 +90,7 @@ impl<T> Core<T> {
 
     /// Blocks the thread until the message was taken, or until `deadline` has passed before a receiver took or
     /// accepted it.
+    #[track_caller]
     pub(super) fn send_blocking(
         &self,
         message: T,
@@ -130,7 +131,7 @@ impl<T> Core<T> {
         context: &Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
         let step = if waiter.is(Stage::Met) {
-            waiter.set_stage(Stage::Spent);
+            waiter.spend();
             Step::Sent
         } else if waiter.is(Stage::Idle) {
             self.begin_send(waiter, context)
@@ -159,7 +160,7 @@ impl<T> Core<T> {
             match locked.give(own_message(waiter), None) {
                 Ok(taker) => {
                     drop(locked);
-                    waiter.set_stage(Stage::Spent);
+                    waiter.spend();
                     wake_up(taker);
                     return Step::Sent;
                 }
@@ -191,7 +192,7 @@ impl<T> Core<T> {
                 if stage != Stage::Met {
                     return Step::Failed;
                 }
-                waiter.set_stage(Stage::Spent);
+                waiter.spend();
                 return Step::Sent;
             }
             if locked.is_woken_by(waiter, context.waker()) {
@@ -259,7 +260,7 @@ impl<T> Core<T> {
             drop(locked);
             drop(wake);
         }
-        waiter.set_stage(Stage::Spent);
+        waiter.spend();
         // SAFETY: spent, so no peer may look at it.
         let message = unsafe { waiter.take_message() };
         // The slot is empty if the message was taken or is held.

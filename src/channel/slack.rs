@@ -19,6 +19,7 @@ impl<T> Locked<'_, T> {
     #[cold]
     pub(super) fn leave_in_slot(&mut self, message: T, me: Option<&Party>) -> Option<Wake> {
         self.state.credit.put(message);
+        self.state.handed_over += 1;
         self.publish_senders();
         ToWake::flatten(self.notify_poller(me))
     }
@@ -37,6 +38,8 @@ impl<T> Locked<'_, T> {
         match self.give_to_taker(message, None) {
             Ok(wake) => {
                 self.state.credit.release();
+                // It had changed hands before.
+                self.state.handed_over -= 1;
                 wake
             }
             Err(message) => {
@@ -65,6 +68,7 @@ impl<T> Locked<'_, T> {
         // SAFETY: the lock is held.
         let claimed = unsafe { claim_first(&mut self.state.senders, None) };
         let completed = claimed.map(|(sender, wake)| {
+            let wake = wake.map(Wake::carry);
             let message = self.complete(sender);
             self.state.credit.put(message);
             ToWake(wake)

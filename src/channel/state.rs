@@ -11,11 +11,13 @@ use super::{
     party::{Part, Party},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, BriefLockGuard, Ordering};
+use crate::sync::{AtomicUsize, BriefLockGuard, Ordering, task::Task};
 
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
     pub(super) senders: List<T>,
+    /// Senders whose message an acceptor holds.
+    pub(super) held: List<T>,
     /// Those of them who waited when the channel was poisoned and have not been told yet: nobody can take from them.
     pub(super) refused: List<T>,
     /// Blocked threads that may be given a message.
@@ -34,12 +36,15 @@ pub(super) struct State<T> {
     pub(super) receiver_count: usize,
     /// Why the channel was poisoned, if it was.
     pub(super) poison: Option<Reason>,
+    /// Messages that have changed hands.
+    pub(super) handed_over: u64,
 }
 
 impl<T> State<T> {
     pub(super) const fn new() -> Self {
         Self {
             senders: List::new(),
+            held: List::new(),
             refused: List::new(),
             takers: List::new(),
             pollers: List::new(),
@@ -50,6 +55,7 @@ impl<T> State<T> {
             sender_count: 1,
             receiver_count: 1,
             poison: None,
+            handed_over: 0,
         }
     }
 
@@ -141,6 +147,7 @@ impl<T> Locked<'_, T> {
             return self.take_from_credit();
         }
         let (sender, wake) = self.claim_sender(me)?;
+        let wake = wake.map(Wake::carry);
         Some((self.complete(sender), wake))
     }
 
@@ -153,6 +160,7 @@ impl<T> Locked<'_, T> {
             // SAFETY: the lock is held.
             unsafe { sender.take_its_message() }
         };
+        self.state.handed_over += 1;
         // SAFETY: as above, and its message was taken.
         unsafe { Waiter::finish(sender, Stage::Met) };
         message
@@ -172,13 +180,19 @@ impl<T> Locked<'_, T> {
     /// its send is completed later.
     ///
     /// A sender that waits for this alone sleeps on. An alternation is woken, to leave its other channels.
-    pub(super) fn hold(&mut self) -> Option<(Hold<T>, Option<Wake>)> {
+    ///
+    /// `acceptor` is the task that keeps the message until it is answered, if that is certain.
+    pub(super) fn hold(
+        &mut self,
+        acceptor: Option<NonNull<Task>>,
+    ) -> Option<(Hold<T>, Option<Wake>)> {
         if let Some(message) = self.state.credit.take_into_custody() {
             self.publish_senders();
             return Some(((message, None), None));
         }
-        let (sender, wake) = self.claim_sender(None)?;
-        let link = HoldLink::allocate(sender);
+        let (node, wake) = self.claim_sender(None)?;
+        let link = HoldLink::allocate(node, acceptor);
+        let sender = node;
         // SAFETY: it waited in our list, so it is alive until its stage is final.
         let sender = unsafe { sender.as_ref() };
         // SAFETY: the lock is held.
@@ -188,7 +202,7 @@ impl<T> Locked<'_, T> {
             sender.shared(|shared| {
                 shared.hold = Some(link);
                 if shared.part.is_some() {
-                    wake
+                    wake.map(Wake::carry)
                 } else {
                     shared.wake = wake;
                     None
@@ -196,6 +210,9 @@ impl<T> Locked<'_, T> {
             })
         };
         sender.set_stage(Stage::Held);
+        // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in. The lock is
+        // held.
+        unsafe { self.state.held.push_back(node) };
         Some(((message, Some(link)), wake))
     }
 
@@ -225,6 +242,8 @@ impl<T> Locked<'_, T> {
             // SAFETY: the lock is held.
             unsafe { taker.put_message(message) };
         }
+        self.state.handed_over += 1;
+        let wake = wake.map(Wake::carry);
         // SAFETY: as above, and it has its message.
         unsafe { Waiter::finish(taker, Stage::Met) };
         Ok(wake)
@@ -242,6 +261,11 @@ impl<T> Locked<'_, T> {
         let Some(sender) = (unsafe { HoldLink::take_sender(link) }) else {
             return Err(message);
         };
+        // SAFETY: a held sender hangs in this list; the lock is held.
+        unsafe { self.state.held.remove(sender) };
+        if outcome == Stage::Met {
+            self.state.handed_over += 1;
+        }
         let wake = {
             // SAFETY: a sender that is still tied to its hold is alive until its stage is final.
             let sender = unsafe { sender.as_ref() };
@@ -253,7 +277,7 @@ impl<T> Locked<'_, T> {
             unsafe {
                 sender.shared(|shared| {
                     shared.hold = None;
-                    shared.wake.take()
+                    shared.wake.take().map(Wake::carry)
                 })
             }
         };
@@ -274,8 +298,7 @@ impl<T> Locked<'_, T> {
             self.hang(role, waiter, before);
             return None;
         }
-        // SAFETY: the lock is held, and it has waited before.
-        let old = unsafe { waiter.shared(|shared| shared.wake.replace(wake)) };
+        let old = self.replace_wake(waiter, wake);
         if before != Stage::Waiting {
             self.hang(role, waiter, before);
         }
@@ -349,6 +372,8 @@ impl<T> Locked<'_, T> {
             unsafe { list.remove(node) };
         }
         waiter.set_stage(Stage::Idle);
+        // SAFETY: its owner alone takes it off.
+        unsafe { waiter.count_for(None) };
         if role == Role::Sender {
             self.publish_senders();
         }
@@ -363,6 +388,8 @@ impl<T> Locked<'_, T> {
         // SAFETY: the lock is held.
         let (hold, wake) =
             unsafe { sender.shared(|shared| (shared.hold.take(), shared.wake.take())) };
+        // SAFETY: a held sender hangs in this list; the lock is held.
+        unsafe { self.state.held.remove(NonNull::from(sender.get_ref())) };
         if let Some(link) = hold {
             // SAFETY: the holder frees its link only after it has cut the tie under this lock, and it has not.
             unsafe { HoldLink::take_sender(link) };
@@ -387,7 +414,9 @@ impl<T> Locked<'_, T> {
 
     /// Lets a task that waits already be woken by `wake` from now on; returns the handle that it replaces.
     pub(super) fn replace_wake(&self, waiter: Pin<&Waiter<T>>, wake: Wake) -> Option<Wake> {
-        // SAFETY: the lock is held.
+        // SAFETY: its owner alone has another wake handle for it; what lends is what runs.
+        unsafe { waiter.count_for(wake.lender()) };
+        // SAFETY: the lock is held, and it has waited before.
         unsafe { waiter.shared(|shared| shared.wake.replace(wake)) }
     }
 

@@ -56,11 +56,13 @@ impl<T> Sender<T> {
     ///
     /// The future panics if it is polled again after it has resolved, or if the process may not start the one
     /// thread.
+    #[track_caller]
     pub fn send_timeout_async(&self, message: T, timeout: Duration) -> SendTimeoutFuture<'_, T> {
         SendTimeoutFuture::new(&self.core, message, deadline_after(timeout))
     }
 
     /// As [`send_timeout_async`](Self::send_timeout_async), until `deadline`.
+    #[track_caller]
     pub fn send_deadline_async(&self, message: T, deadline: Instant) -> SendTimeoutFuture<'_, T> {
         SendTimeoutFuture::new(&self.core, message, Some(deadline))
     }
@@ -83,6 +85,7 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// As for [`send_timeout_async`](Self::send_timeout_async).
+    #[track_caller]
     pub fn send_timeout_from<'a>(
         &'a self,
         home: &'a mut Option<T>,
@@ -92,6 +95,7 @@ impl<T> Sender<T> {
     }
 
     /// As [`send_timeout_from`](Self::send_timeout_from), until `deadline`.
+    #[track_caller]
     pub fn send_deadline_from<'a>(
         &'a self,
         home: &'a mut Option<T>,
@@ -119,11 +123,13 @@ impl<T> Receiver<T> {
     ///
     /// The future panics if it is polled again after it has resolved, or if the process may not start the one
     /// thread.
+    #[track_caller]
     pub fn recv_timeout_async(&self, timeout: Duration) -> RecvTimeoutFuture<'_, T> {
         RecvTimeoutFuture::new(&self.core, deadline_after(timeout))
     }
 
     /// As [`recv_timeout_async`](Self::recv_timeout_async), until `deadline`.
+    #[track_caller]
     pub fn recv_deadline_async(&self, deadline: Instant) -> RecvTimeoutFuture<'_, T> {
         RecvTimeoutFuture::new(&self.core, Some(deadline))
     }
@@ -170,6 +176,7 @@ pin_project! {
 }
 
 impl<'a, T> SendTimeoutFuture<'a, T> {
+    #[track_caller]
     fn new(core: &'a Core<T>, message: T, deadline: Option<Instant>) -> Self {
         Self {
             core,
@@ -249,6 +256,7 @@ pin_project! {
 }
 
 impl<'a, T> SendTimeoutFromFuture<'a, T> {
+    #[track_caller]
     fn new(core: &'a Core<T>, home: &'a mut Option<T>, deadline: Option<Instant>) -> Self {
         let send = home
             .take()
@@ -301,6 +309,7 @@ pin_project! {
 }
 
 impl<'a, T> RecvTimeoutFuture<'a, T> {
+    #[track_caller]
     fn new(core: &'a Core<T>, deadline: Option<Instant>) -> Self {
         Self {
             core,
@@ -330,7 +339,7 @@ impl<T> Future for RecvTimeoutFuture<'_, T> {
         this.alarm.clear();
         // Nobody gives to a future, so it has nothing; if it was woken just now, another is woken in its place.
         this.core.cancel_recv(this.waiter);
-        this.waiter.set_stage(Stage::Spent);
+        this.waiter.spend();
         Poll::Ready(Err(RecvTimeoutError::Timeout))
     }
 }

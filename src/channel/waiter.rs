@@ -16,12 +16,16 @@
 use std::{
     marker::PhantomPinned,
     mem::MaybeUninit,
+    panic::Location,
     ptr::{self, NonNull},
-    task::{Context, Waker},
 };
 
 use super::{held::HoldLink, party::Part};
-use crate::sync::{AtomicU8, Ordering, UnsafeCell, thread};
+pub(super) use crate::sync::wake::Wake;
+use crate::sync::{
+    AtomicU8, Ordering, UnsafeCell,
+    task::{self, Task},
+};
 
 /// Where an operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,34 +81,6 @@ impl Stage {
     }
 }
 
-/// Whom to wake: a task, or a thread as if it were one, so that the handle is two words that stay in registers.
-pub(super) struct Wake(Waker);
-
-impl Wake {
-    /// Whoever calls, to be unparked.
-    #[inline]
-    pub(super) fn this_thread() -> Self {
-        Self(thread::waker())
-    }
-
-    /// Clones a waker, which is foreign code: never call this under a lock.
-    #[inline]
-    pub(super) fn task(context: &Context<'_>) -> Self {
-        Self(context.waker().clone())
-    }
-
-    /// Runs foreign code: never call this under a lock.
-    #[inline]
-    pub(super) fn wake(self) {
-        self.0.wake();
-    }
-
-    #[inline]
-    pub(super) fn will_wake(&self, other: &Waker) -> bool {
-        self.0.will_wake(other)
-    }
-}
-
 pub(super) type Link<T> = Option<NonNull<Waiter<T>>>;
 
 /// What belongs to the channel's lock while the waiter is visible.
@@ -124,6 +100,10 @@ pub(super) struct Waiter<T> {
     shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
     slot: UnsafeCell<Slot<T>>,
+    /// The task that counts this waiter among those that it is blocked for. Its owner's alone.
+    counted: UnsafeCell<Option<NonNull<Task>>>,
+    /// Where in the source the operation was begun.
+    location: &'static Location<'static>,
     _pinned: PhantomPinned,
 }
 
@@ -136,6 +116,7 @@ unsafe impl<T: Send> Sync for Waiter<T> {}
 impl<T> Waiter<T> {
     /// One that receives, or waits for something else than a message.
     #[inline]
+    #[track_caller]
     pub(super) fn empty() -> Self {
         Self::new(Slot {
             full: false,
@@ -145,6 +126,7 @@ impl<T> Waiter<T> {
 
     /// One that sends.
     #[inline]
+    #[track_caller]
     pub(super) fn with(message: T) -> Self {
         Self::new(Slot {
             full: true,
@@ -153,13 +135,21 @@ impl<T> Waiter<T> {
     }
 
     #[inline]
+    #[track_caller]
     fn new(slot: Slot<T>) -> Self {
         Self {
             stage: AtomicU8::new(Stage::Idle as u8),
             shared: UnsafeCell::new(MaybeUninit::uninit()),
             slot: UnsafeCell::new(slot),
+            counted: UnsafeCell::new(None),
+            location: Location::caller(),
             _pinned: PhantomPinned,
         }
+    }
+
+    /// Where in the source the operation was begun.
+    pub(super) fn location(&self) -> &'static Location<'static> {
+        self.location
     }
 
     /// `Acquire`: who sees a final stage also sees the message that was moved before it was set.
@@ -196,6 +186,38 @@ impl<T> Waiter<T> {
         word.store(stage as u8, Ordering::Release);
     }
 
+    /// Counts this waiter among those of the task that lends a handle to it now; any other that did counts it no more.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the waiter, and runs the task that lends.
+    #[inline]
+    pub(super) unsafe fn count_for(&self, lender: Option<NonNull<Task>>) {
+        self.counted.with_mut(|counted| {
+            // SAFETY: its owner is here, by the caller's word.
+            let counted = unsafe { &mut *counted };
+            if *counted == lender {
+                return;
+            }
+            if let Some(before) = std::mem::replace(counted, lender) {
+                uncount(before, 1);
+            }
+            if let Some(lender) = lender {
+                // SAFETY: it runs, by the caller's word, so it is alive.
+                unsafe { lender.as_ref() }.count_waits(1);
+            }
+        });
+    }
+
+    /// The owner has seen that no peer has a part in the operation any more: its outcome is given out, or was never
+    /// asked for.
+    #[inline]
+    pub(super) fn spend(&self) {
+        self.set_stage(Stage::Spent);
+        // SAFETY: only the owner comes here.
+        unsafe { self.count_for(None) };
+    }
+
     /// Makes a waiter that has given its outcome fit for another operation.
     pub(super) fn begin_anew(&self) {
         debug_assert_eq!(self.stage(), Stage::Spent, "the operation before is over");
@@ -216,6 +238,8 @@ impl<T> Waiter<T> {
     /// The waiter is idle, and the caller owns it.
     #[inline]
     pub(super) unsafe fn begin(&self, wake: Option<Wake>, part: Option<Part>) {
+        // SAFETY: by the caller's word; what lends is what runs.
+        unsafe { self.count_for(wake.as_ref().and_then(Wake::lender)) };
         self.shared.with_mut(|shared| {
             // SAFETY: idle, so no peer may look at it. Nothing is lost by overwriting: the wake handle was taken
             // out when the waiter became idle.
@@ -290,6 +314,16 @@ impl<T> Waiter<T> {
             slot.message.write(message);
             slot.full = true;
         });
+    }
+}
+
+/// `task` does not wait with so many of its waiters any more. A waiter that was moved from one task to another cannot
+/// tell the first, which may be gone; that one counts too many, and is never taken for blocked on all it has.
+#[inline]
+pub(super) fn uncount(task: NonNull<Task>, fewer: usize) {
+    if task::current() == Some(task) {
+        // SAFETY: it runs, so it is alive.
+        unsafe { task.as_ref() }.uncount_waits(fewer);
     }
 }
 

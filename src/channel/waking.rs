@@ -27,6 +27,7 @@ impl<T> Locked<'_, T> {
         unsafe { self.state.pollers.pop_front() };
         // SAFETY: as above.
         let wake = unsafe { poller.shared(|shared| shared.wake.take()) };
+        let wake = wake.map(Wake::carry);
         self.is_woken(node);
         Some(ToWake(wake))
     }
@@ -50,7 +51,7 @@ impl<T> Locked<'_, T> {
             let notified = match part {
                 // SAFETY: the lock is held.
                 None => Some(ToWake(unsafe {
-                    poller.shared(|shared| shared.wake.take())
+                    poller.shared(|shared| shared.wake.take().map(Wake::carry))
                 })),
                 // SAFETY: the lock is held, and what hung in our list is part of its party.
                 Some(part) => unsafe { part.notify() },
@@ -106,6 +107,7 @@ impl<T> Locked<'_, T> {
         let stage = self.state.closed_to_receivers()?;
         // SAFETY: the lock is held.
         let (taker, wake) = unsafe { claim_first(&mut self.state.takers, None) }?;
+        let wake = wake.map(Wake::carry);
         // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
         unsafe { Waiter::finish(taker, stage) };
         Some(ToWake(wake))
@@ -118,6 +120,7 @@ impl<T> Locked<'_, T> {
         let claimed = unsafe { claim_first(self.state.unfinished_senders(), None) };
         self.publish_senders();
         let (sender, wake) = claimed?;
+        let wake = wake.map(Wake::carry);
         // SAFETY: it waited in our list, so it is alive until its stage is final; the lock is held.
         unsafe { Waiter::finish(sender, stage) };
         Some(ToWake(wake))

@@ -26,7 +26,7 @@ use super::{
     list::{Guards, Member, Nature},
     timing::Timing,
 };
-use crate::sync::{run_is_over, thread, time::Moment};
+use crate::sync::{run_is_over, task, thread, time::Moment};
 
 /// How far an alternation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,11 @@ impl<G: Guards> Alternation<G> {
     fn block_until_met(&self, deadline: Option<Instant>) -> Option<usize> {
         let wake = Wake::this_thread();
         let mut met = self.attempt(Kind::Thread, Some(wake));
+        let blocked = if met.is_none() {
+            task::blocked(deadline.is_some() || self.nature.timers)
+        } else {
+            None
+        };
         if met.is_none() && self.spin() {
             met = self.attempt(Kind::Thread, None);
         }
@@ -118,9 +123,11 @@ impl<G: Guards> Alternation<G> {
                 && deadline.is_some_and(|deadline| Moment::look(true).has_come_to(deadline))
             {
                 // A peer that claimed it before the deadline has met it.
+                drop(blocked);
                 return self.withdraw();
             }
         }
+        drop(blocked);
         met
     }
 
@@ -281,7 +288,7 @@ impl<G: Guards> Alternation<G> {
         debug_assert!(!self.may_be_claimed(kind), "a peer may be at it");
         self.progress.set(Progress::Waiting(kind));
         // SAFETY: it has no waiter on any channel.
-        let old = unsafe { self.party.wait(wake) };
+        let old = unsafe { self.party.wait(wake, self.switched_on().count()) };
         debug_assert!(old.is_none(), "it waited nowhere");
         let party = NonNull::from(&self.party);
         let mut wakes = Wakes::default();
@@ -356,7 +363,7 @@ impl<G: Guards> Alternation<G> {
             self.leave(locked, kind, &mut wakes)
         } else if let Some(wake) = wake {
             // SAFETY: the locks of all its channels are held.
-            let old = unsafe { self.party.wait(wake) };
+            let old = unsafe { self.party.wait(wake, self.order().len()) };
             let party = NonNull::from(&self.party);
             self.progress.set(Progress::Waiting(kind));
             for (index, guard) in self.switched_on().rev() {

@@ -66,12 +66,13 @@ impl<'a, R> Select<'a, R> {
 
     /// Adds a guard that meets when a message was taken from `receiver`, `Ok(message)`, or when every sender is
     /// gone, `Err(RecvError)`.
+    #[track_caller]
     pub fn recv<T: Send>(
         self,
         receiver: &'a Receiver<T>,
         then: impl FnOnce(Result<T, RecvError>) -> R + Send + 'a,
     ) -> Self {
-        self.with(RecvGuard::new(receiver, true), then)
+        self.with(RecvGuard::at(receiver, true), then)
     }
 
     /// Adds a guard that offers the message that is in `home`, and meets when a receiver has taken it, `Ok(())`,
@@ -79,13 +80,14 @@ impl<'a, R> Select<'a, R> {
     ///
     /// Whenever the message was not taken, because the send failed or because another guard met, it is in `home`
     /// again when the alternation returns. With nothing in `home` the guard is switched off.
+    #[track_caller]
     pub fn send<T: Send>(
         self,
         sender: &'a Sender<T>,
         home: &'a mut Option<T>,
         then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
     ) -> Self {
-        self.with(SendGuard::new(sender, home, true), then)
+        self.with(SendGuard::at(sender, home, true), then)
     }
 
     /// Adds a guard that meets once `duration` has passed since it was added. What follows gets the instant at

@@ -17,6 +17,7 @@ use super::{
         waiter::{Stage, Waiter, Wake},
     },
     Kind,
+    ends::{Receives, ReceivesBlocking, Sends, SendsBlocking},
 };
 use crate::sync::Spin;
 
@@ -221,7 +222,23 @@ pub struct RecvGuard<'a, T> {
 
 impl<'a, T> RecvGuard<'a, T> {
     #[must_use]
-    pub fn new(receiver: &'a Receiver<T>, enabled: bool) -> Self {
+    #[track_caller]
+    pub fn new(receiver: &'a (impl Receives<Message = T> + ?Sized), enabled: bool) -> Self {
+        Self::at(receiver.receiving_end(), enabled)
+    }
+
+    /// A guard of a thread.
+    #[must_use]
+    #[track_caller]
+    pub fn blocking(
+        receiver: &'a (impl ReceivesBlocking<Message = T> + ?Sized),
+        enabled: bool,
+    ) -> Self {
+        Self::at(receiver.receiving_end(), enabled)
+    }
+
+    #[track_caller]
+    pub(super) fn at(receiver: &'a Receiver<T>, enabled: bool) -> Self {
         Self {
             core: enabled.then_some(&*receiver.core),
             waiter: Waiter::empty(),
@@ -232,7 +249,7 @@ impl<'a, T> RecvGuard<'a, T> {
     /// What the guard received, once it was met.
     pub(super) fn result(&self) -> Result<T, RecvError> {
         let stage = self.waiter.stage();
-        self.waiter.set_stage(Stage::Spent);
+        self.waiter.spend();
         debug_assert!(stage.is_final(), "the guard was met");
         // SAFETY: spent, so no peer may look at it.
         match (unsafe { self.waiter.take_message() }, self.core) {
@@ -360,12 +377,35 @@ pub struct SendGuard<'a, T> {
 
 impl<'a, T> SendGuard<'a, T> {
     /// A guard with nothing in `home` has nothing to send, and is switched off.
-    pub fn new(sender: &'a Sender<T>, home: &'a mut Option<T>, enabled: bool) -> Self {
+    #[track_caller]
+    pub fn new(
+        sender: &'a (impl Sends<Message = T> + ?Sized),
+        home: &'a mut Option<T>,
+        enabled: bool,
+    ) -> Self {
+        Self::at(sender.sending_end(), home, enabled)
+    }
+
+    /// A guard of a thread.
+    #[track_caller]
+    pub fn blocking(
+        sender: &'a (impl SendsBlocking<Message = T> + ?Sized),
+        home: &'a mut Option<T>,
+        enabled: bool,
+    ) -> Self {
+        Self::at(sender.sending_end(), home, enabled)
+    }
+
+    #[track_caller]
+    pub(super) fn at(sender: &'a Sender<T>, home: &'a mut Option<T>, enabled: bool) -> Self {
         let message = if enabled { home.take() } else { None };
         Self {
             core: message.is_some().then_some(&*sender.core),
             home,
-            waiter: message.map_or_else(Waiter::empty, Waiter::with),
+            waiter: match message {
+                Some(message) => Waiter::with(message),
+                None => Waiter::empty(),
+            },
             locked: LockedAt::nowhere(),
         }
     }

@@ -136,7 +136,7 @@ macro_rules! __select {
 
     // Then the alternation. The `match` keeps temporaries in the guards' expressions alive.
     (@run blocking $choice:ident $guards:tt $arms:tt {}) => {{
-        let outcome = match $crate::__select!(@new $choice $guards) {
+        let outcome = match $crate::__select!(@new blocking $choice $guards) {
             alternation => ::core::pin::pin!(alternation).block(::core::option::Option::None),
         };
         match outcome {
@@ -145,13 +145,13 @@ macro_rules! __select {
         }
     }};
     (@run task $choice:ident $guards:tt $arms:tt {}) => {{
-        let outcome = match $crate::__select!(@new $choice $guards) {
+        let outcome = match $crate::__select!(@new task $choice $guards) {
             alternation => alternation.await,
         };
         $crate::__select!(@match outcome $arms)
     }};
     (@run $kind:ident $choice:ident $guards:tt $arms:tt {$body:expr}) => {{
-        let outcome = match $crate::__select!(@new $choice $guards) {
+        let outcome = match $crate::__select!(@new $kind $choice $guards) {
             alternation => ::core::pin::pin!(alternation).now(),
         };
         match outcome {
@@ -159,45 +159,51 @@ macro_rules! __select {
             ::core::option::Option::None => $body,
         }
     }};
-    (@new $choice:ident {$($guards:tt)*}) => {
+    (@new $kind:ident $choice:ident {$($guards:tt)*}) => {
         $crate::channel::select::Alternation::new(
-            $crate::__select!(@list $($guards)*),
+            $crate::__select!(@list $kind $($guards)*),
             $crate::channel::select::Choice::$choice,
         )
     };
 
     // The guards, four at a time, to spare steps.
-    (@list $a:tt $b:tt $c:tt $d:tt $($rest:tt)*) => {
+    (@list $kind:ident $a:tt $b:tt $c:tt $d:tt $($rest:tt)*) => {
         (
-            $crate::__select!(@guard $a),
-            ($crate::__select!(@guard $b),
-            ($crate::__select!(@guard $c),
-            ($crate::__select!(@guard $d), $crate::__select!(@list $($rest)*)))),
+            $crate::__select!(@guard $kind $a),
+            ($crate::__select!(@guard $kind $b),
+            ($crate::__select!(@guard $kind $c),
+            ($crate::__select!(@guard $kind $d), $crate::__select!(@list $kind $($rest)*)))),
         )
     };
-    (@list) => { () };
-    (@list $guard:tt $($rest:tt)*) => {
-        ($crate::__select!(@guard $guard), $crate::__select!(@list $($rest)*))
+    (@list $kind:ident) => { () };
+    (@list $kind:ident $guard:tt $($rest:tt)*) => {
+        ($crate::__select!(@guard $kind $guard), $crate::__select!(@list $kind $($rest)*))
     };
-    (@guard {$guard:ident $operands:tt []}) => {
-        $crate::__select!(@guard {$guard $operands [true]})
+    (@guard $kind:ident {$guard:ident $operands:tt []}) => {
+        $crate::__select!(@guard $kind {$guard $operands [true]})
     };
-    (@guard {recv ($receiver:expr $(,)?) [$condition:expr]}) => {
+    (@guard task {recv ($receiver:expr $(,)?) [$condition:expr]}) => {
         $crate::channel::select::RecvGuard::new(&$receiver, $condition)
     };
-    (@guard {send ($sender:expr, $home:expr $(,)?) [$condition:expr]}) => {
+    (@guard blocking {recv ($receiver:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::RecvGuard::blocking(&$receiver, $condition)
+    };
+    (@guard task {send ($sender:expr, $home:expr $(,)?) [$condition:expr]}) => {
         $crate::channel::select::SendGuard::new(&$sender, $home, $condition)
     };
-    (@guard {after ($duration:expr $(,)?) [$condition:expr]}) => {
+    (@guard blocking {send ($sender:expr, $home:expr $(,)?) [$condition:expr]}) => {
+        $crate::channel::select::SendGuard::blocking(&$sender, $home, $condition)
+    };
+    (@guard $kind:ident {after ($duration:expr $(,)?) [$condition:expr]}) => {
         $crate::channel::select::TimerGuard::after($duration, $condition)
     };
-    (@guard {at ($instant:expr $(,)?) [$condition:expr]}) => {
+    (@guard $kind:ident {at ($instant:expr $(,)?) [$condition:expr]}) => {
         $crate::channel::select::TimerGuard::at($instant, $condition)
     };
-    (@guard {tick ($ticker:expr $(,)?) [$condition:expr]}) => {
+    (@guard $kind:ident {tick ($ticker:expr $(,)?) [$condition:expr]}) => {
         $crate::channel::select::TickGuard::new(&$ticker, $condition)
     };
-    (@guard {$guard:ident ($($operands:tt)*) $condition:tt}) => {
+    (@guard $kind:ident {$guard:ident ($($operands:tt)*) $condition:tt}) => {
         ::core::compile_error!(::core::concat!(
             "`", ::core::stringify!($guard($($operands)*)), "` is no guard; there are `recv(receiver)`, \
              `send(sender, &mut home)`, `after(duration)`, `at(instant)`, and `tick(ticker)`"

@@ -24,6 +24,7 @@
 mod able;
 mod alternation;
 mod dynamic;
+mod ends;
 mod guard;
 mod list;
 mod macros;
@@ -33,6 +34,7 @@ pub use self::dynamic::Select;
 #[doc(hidden)]
 pub use self::{
     alternation::Alternation,
+    ends::{Receives, ReceivesBlocking, Sends, SendsBlocking},
     guard::{RecvGuard, SendGuard},
     list::{Guards, Never, Outcome},
     timing::{TickGuard, TimerGuard},

@@ -1,0 +1,171 @@
+//! Who waits at a channel, as it can be seen from outside: the waiters that hang in its lists *are* the wait-for graph,
+//! so nothing has to be written down for it while messages change hands.
+
+use std::{panic::Location, ptr::NonNull};
+
+use super::{
+    Reason, Receiver, Sender,
+    core::Core,
+    held::HoldLink,
+    list::each,
+    party::SeenParty,
+    waiter::{Waiter, Wake},
+};
+use crate::sync::{Arc, task::Task};
+
+/// What an operation that waits is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    /// To hand a message over.
+    Send,
+    /// For an answer: its message is held by an acceptor.
+    Accepted,
+    /// To get a message.
+    Receive,
+    /// For a receiver to wait.
+    Demand,
+    /// For the other side to go; of which side it is cannot be seen.
+    Closing,
+}
+
+/// One waiter, as it was seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// The task that waits, if it is one of ours and can still be woken here.
+    pub(crate) task: Option<NonNull<Task>>,
+    pub(crate) operation: Operation,
+    /// A peer may meet it: nobody has claimed or woken it.
+    pub(crate) is_free: bool,
+    /// Of an accepted send: the task that holds its message, if that is certain.
+    pub(crate) acceptor: Option<NonNull<Task>>,
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// What a channel counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    /// Messages that have changed hands.
+    pub(crate) handed_over: u64,
+    /// Credit that no send has used.
+    pub(crate) credit_unused: usize,
+    /// Messages within credit that nobody has taken.
+    pub(crate) credit_untaken: usize,
+    pub(crate) poisoned: bool,
+}
+
+/// A channel, whatever its messages are.
+pub(crate) trait Observed: Send + Sync {
+    /// Shows who waits, under the channel's lock: `show` must be quick, and take no other lock.
+    fn observe(&self, show: &mut dyn FnMut(Wait)) -> Tally;
+    /// Closes the channel to both sides.
+    fn poison(&self, reason: Reason);
+}
+
+impl<T: Send> Observed for Core<T> {
+    fn observe(&self, show: &mut dyn FnMut(Wait)) -> Tally {
+        let locked = self.lock();
+        let state = &*locked.state;
+        let lists = [
+            (&state.senders, Operation::Send, true),
+            (&state.refused, Operation::Send, false),
+            (&state.held, Operation::Accepted, true),
+            (&state.takers, Operation::Receive, true),
+            (&state.pollers, Operation::Receive, true),
+            (&state.woken, Operation::Receive, false),
+            (&state.watchers, Operation::Demand, true),
+            (&state.leavers, Operation::Closing, true),
+        ];
+        for (list, operation, is_free) in lists {
+            // SAFETY: the lock is held.
+            unsafe { each(list, |waiter| show(see(waiter, operation, is_free))) };
+        }
+        let outstanding = state.outstanding();
+        Tally {
+            handed_over: state.handed_over,
+            credit_unused: outstanding.unused,
+            credit_untaken: outstanding.untaken,
+            poisoned: state.poison().is_some(),
+        }
+    }
+
+    fn poison(&self, reason: Reason) {
+        Core::poison(self, reason);
+    }
+}
+
+/// # Safety
+///
+/// The caller holds the lock of the channel in a list of which `waiter` hangs.
+fn see<T>(waiter: &Waiter<T>, operation: Operation, is_free: bool) -> Wait {
+    // SAFETY: by the caller's word.
+    let (lender, part, hold) = unsafe {
+        waiter.shared(|shared| {
+            let lender = shared.wake.as_ref().and_then(Wake::lender);
+            (lender, shared.part, shared.hold)
+        })
+    };
+    // A sender whose message is held waits by itself, whatever it was part of.
+    let party = part.filter(|_| operation != Operation::Accepted);
+    let seen = match party {
+        // SAFETY: by the caller's word.
+        Some(part) => unsafe { part.see() },
+        None => SeenParty {
+            task: lender,
+            is_free: lender.is_some(),
+        },
+    };
+    Wait {
+        task: seen.task,
+        operation,
+        is_free: is_free && seen.is_free,
+        // SAFETY: the link is freed only after the tie was cut under the lock.
+        acceptor: hold.and_then(|link| unsafe { HoldLink::acceptor(link) }),
+        location: waiter.location(),
+    }
+}
+
+/// A channel of which nobody has an end yet: they are made one by one, and it counts as closed to a side while the
+/// other has none.
+pub(crate) struct Unbound<T>(Arc<Core<T>>);
+
+impl<T> Clone for Unbound<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Unbound<T> {
+    pub(crate) fn new() -> Self {
+        let core = Arc::new(Core::new());
+        {
+            let mut locked = core.lock();
+            locked.state.sender_count = 0;
+            locked.state.receiver_count = 0;
+        }
+        Self(core)
+    }
+
+    /// One more sender.
+    pub(crate) fn sender(&self) -> Sender<T> {
+        self.0.lock().state.sender_count += 1;
+        Sender {
+            core: Arc::clone(&self.0),
+        }
+    }
+
+    /// One more receiver.
+    pub(crate) fn receiver(&self) -> Receiver<T> {
+        self.0.lock().state.receiver_count += 1;
+        Receiver {
+            core: Arc::clone(&self.0),
+        }
+    }
+}
+
+#[cfg(not(loom))]
+impl<T: Send + 'static> Unbound<T> {
+    /// The channel as one sees it from outside.
+    pub(crate) fn observed(&self) -> Arc<dyn Observed> {
+        Arc::clone(&self.0) as Arc<dyn Observed>
+    }
+}

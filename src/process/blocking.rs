@@ -1,0 +1,127 @@
+//! The ports of a thread of a network: their operations block.
+
+use std::time::Duration;
+
+use super::{input::In, out::Out};
+use crate::channel::{
+    Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError,
+    select::{ReceivesBlocking, SendsBlocking},
+};
+
+/// A port that hands messages over, in a thread of a network: its operations block.
+pub struct BlockingOut<T>(pub(super) Out<T>);
+
+impl<T> BlockingOut<T> {
+    /// Hands `message` over, blocking the thread until it was taken; see [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], with the message.
+    #[track_caller]
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.0.end.send(message)
+    }
+
+    /// Hands `message` over, blocking the thread for at most `timeout`; see [`Sender::send_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`], with the message.
+    #[track_caller]
+    pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.0.end.send_timeout(message, timeout)
+    }
+
+    /// Hands `message` over if it can be done at this moment; see [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`], with the message.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.0.end.try_send(message)
+    }
+
+    /// Closes the channel to both sides, with a reason; see [`Sender::poison`].
+    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
+        self.0.end.poison(reason)
+    }
+
+    /// Takes an end out of the network; see [`Out::take_out`].
+    #[must_use]
+    pub fn take_out(&self) -> Sender<T> {
+        self.0.take_out()
+    }
+}
+
+/// A port that takes messages, in a thread of a network: its operations block.
+pub struct BlockingIn<T>(pub(super) In<T>);
+
+impl<T> BlockingIn<T> {
+    /// Takes a message, blocking the thread until there is one; see [`Receiver::recv`].
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] when every sender is gone or the channel is poisoned.
+    #[track_caller]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.0.end.recv()
+    }
+
+    /// Takes a message, blocking the thread for at most `timeout`; see [`Receiver::recv_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`]; no message was taken then.
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.0.end.recv_timeout(timeout)
+    }
+
+    /// Takes a message if a sender waits at this moment; see [`Receiver::try_recv`].
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] when nobody waits, every sender is gone, or the channel is poisoned.
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.0.end.try_recv()
+    }
+
+    /// Takes a message and runs `finish` on it, while its sender waits; see [`Receiver::accept`].
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] when every sender is gone or the channel is poisoned.
+    #[track_caller]
+    pub fn accept<R>(&self, finish: impl FnOnce(&mut T) -> R) -> Result<R, RecvError> {
+        let mut held = self.0.end.recv_held_blocking_bound()?;
+        let result = finish(&mut held);
+        drop(held.release());
+        Ok(result)
+    }
+
+    /// Closes the channel to both sides, with a reason; see [`Receiver::poison`].
+    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
+        self.0.end.poison(reason)
+    }
+
+    /// Takes an end out of the network; see [`Out::take_out`].
+    #[must_use]
+    pub fn take_out(&self) -> Receiver<T> {
+        self.0.take_out()
+    }
+}
+
+impl<T> SendsBlocking for BlockingOut<T> {
+    type Message = T;
+    fn sending_end(&self) -> &Sender<T> {
+        &self.0.end
+    }
+}
+
+impl<T> ReceivesBlocking for BlockingIn<T> {
+    type Message = T;
+    fn receiving_end(&self) -> &Receiver<T> {
+        &self.0.end
+    }
+}

@@ -1,0 +1,200 @@
+//! The scheduler of a network on one thread, which is itself a future: whoever polls it drives the processes, be it a
+//! thread of ours that does nothing else or a task of somebody's async runtime.
+//!
+//! The partner of a rendezvous runs next, with no queue in between. A pair that goes on and on gives way to the others
+//! after [`STRAIGHT_MAX`] turns.
+
+use std::{
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    ptr::NonNull,
+    task::{Context, Poll},
+};
+
+use super::{
+    error::{Cause, Failure},
+    registry::Registry,
+    watch::Watch,
+};
+use crate::sync::{
+    Arc,
+    home::{AtHome, Local},
+    task::{Task, TaskRef, Turn},
+};
+
+/// How many turns in a row go to whoever was woken last, before those that wait have theirs.
+pub(super) const STRAIGHT_MAX: u32 = 128;
+/// How many turns a poll of the scheduler takes before it gives way to what else its thread has to do. About 10 to 50
+/// microseconds.
+pub(super) const TURNS_A_POLL: u32 = 1024;
+
+pub(super) struct Executor {
+    registry: Arc<Registry>,
+    watch: Arc<Watch>,
+    local: Local,
+    /// Turns before it gives way; `None` where its thread has nothing else to do.
+    turns_a_poll: Option<u32>,
+    has_ended: bool,
+}
+
+// SAFETY: the queue refers to tasks, which may be reached from any thread; it is used only while the executor is polled.
+unsafe impl Send for Executor {}
+
+/// Why it polls no process at the moment.
+enum Rest {
+    /// All processes wait.
+    Idle,
+    /// It gives way.
+    MoreToDo,
+    /// All have ended, or are to.
+    Over,
+}
+
+impl Executor {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        watch: Arc<Watch>,
+        turns_a_poll: Option<u32>,
+    ) -> Self {
+        let local = Local::alone(&registry.home);
+        Self {
+            registry,
+            watch,
+            local,
+            turns_a_poll,
+            has_ended: false,
+        }
+    }
+
+    /// Polls processes until there is a reason to rest.
+    fn work(&self) -> Rest {
+        let home = &*self.registry.home;
+        let _at_home = AtHome::new(&self.local);
+        let mut straight = 0;
+        let mut turns = 0;
+        loop {
+            let next = if straight < STRAIGHT_MAX {
+                self.local.take_next()
+            } else {
+                None
+            };
+            let task = if let Some(task) = next {
+                straight += 1;
+                task
+            } else {
+                straight = 0;
+                if home.is_wanted() {
+                    if home.is_to_stop() {
+                        return Rest::Over;
+                    }
+                    self.welcome();
+                }
+                if self.turns_a_poll.is_some_and(|most| turns >= most) {
+                    return Rest::MoreToDo;
+                }
+                match self.local.take_first().or_else(|| self.local.take_next()) {
+                    Some(task) => task,
+                    None if home.is_empty() => return Rest::Over,
+                    None => return Rest::Idle,
+                }
+            };
+            turns += 1;
+            self.run(task);
+        }
+    }
+
+    /// Takes in those that were woken from elsewhere.
+    fn welcome(&self) {
+        while let Some(task) = self.registry.home.take_injected() {
+            if task.note_wake(true) {
+                self.local.push(task.as_ptr());
+            }
+            task.clear_injected();
+        }
+    }
+
+    #[inline]
+    fn run(&self, task: NonNull<Task>) {
+        // SAFETY: the executor's own hold, which it has until the task is done.
+        let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+        // What can panic here is a destructor of what the process has left.
+        // SAFETY: it was scheduled, and this thread alone runs the tasks of this home.
+        let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(true) }));
+        match turn {
+            Ok(Turn::Blocked) => {}
+            Ok(Turn::Again) => self.local.push(task),
+            Ok(Turn::Done) => retire(&self.registry, ManuallyDrop::into_inner(held), None),
+            Err(payload) => {
+                let cause = Cause::of_panic(&*payload);
+                retire(&self.registry, ManuallyDrop::into_inner(held), Some(cause));
+            }
+        }
+    }
+
+    /// Ends all processes where they are.
+    fn clear(&self) {
+        let _at_home = AtHome::new(&self.local);
+        end_all(&self.registry);
+    }
+}
+
+/// A task is done, or cannot go on: gives the executor's hold of it up.
+pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
+    if let Some(cause) = cause {
+        let process = registry.name_of(task.id());
+        registry.fail(Failure { process, cause });
+    }
+    // SAFETY: nobody polls it.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
+        let process = registry.name_of(task.id());
+        let cause = Cause::of_panic(&*payload);
+        registry.fail(Failure { process, cause });
+    }
+    registry.remove_process(task.id());
+    drop(task);
+    registry.home.one_less();
+}
+
+/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more.
+pub(super) fn end_all(registry: &Registry) {
+    for task in registry.tasks() {
+        // SAFETY: the executor's hold: a process that has not ended still has it.
+        let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
+        retire(registry, executors, None);
+    }
+}
+
+impl Future for Executor {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.work() {
+                Rest::MoreToDo => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Rest::Over => {
+                    self.has_ended = true;
+                    self.clear();
+                    return Poll::Ready(());
+                }
+                Rest::Idle => {
+                    self.watch.look_while_idle();
+                    if self.registry.home.hear(context.waker()) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.clear();
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! The wait-for graph of a network, and the deadlocks in it.
+//!
+//! A process waits for *one* of several operations, each of which may be released by any of several others. So what
+//! must be found is not a cycle but a *knot* of this OR-model (Chandy, Misra and Haas, 1983): a set of blocked
+//! processes of which each operation of each member can be released only by members. The largest such set is found by
+//! throwing out, again and again, who can be released by somebody who was thrown out.
+//!
+//! # Never a false alarm
+//!
+//! What is in the set is proved, not guessed:
+//!
+//! - A member is blocked: nobody polls it or has woken it, and nobody else has a clone of its waker.
+//! - All its waiters are seen in lists of this network's channels, unclaimed. One that waits elsewhere too, or that a
+//!   peer is about to wake, has more.
+//! - Nobody outside the network has an end of a channel that it waits on.
+//! - It is all collected twice. Who was blocked in the same turn both times was blocked all the time between; since that
+//!   is so of each member, there was a moment at which it was so of all. From then on nobody but a member could have
+//!   moved, and none can.
+
+use std::collections::HashMap;
+
+use super::{
+    registry::{ChannelEntry, Kind, Registry, Side, Tables},
+    report::{Blocked, Deadlock, Wait, Waiting},
+    snapshot,
+};
+use crate::{
+    channel::observe::{self, Operation},
+    sync::task::{State, Status},
+};
+
+/// Its executor (or thread) and the registry hold a task; whoever else does may wake it.
+const HOLDERS: usize = 2;
+
+/// A process as it was collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) serial: u64,
+    pub(super) status: Status,
+    pub(super) is_injected: bool,
+    /// How many of its waiters hang with a lent handle, as it counts itself.
+    waits: usize,
+    holders: usize,
+    /// How many of them were found, unclaimed.
+    found: usize,
+    kind: Kind,
+    is_open: bool,
+}
+
+impl Seen {
+    /// How many of its waiters were found, unclaimed.
+    pub(super) fn found(&self) -> usize {
+        self.found
+    }
+
+    /// Whether nothing but what was found can wake it.
+    pub(super) fn is_shut(&self) -> bool {
+        self.holders == HOLDERS && self.waits == self.found
+    }
+
+    /// Whether it is certain that it is blocked on exactly the operations that were found.
+    fn is_certain(&self) -> bool {
+        self.status.state() == State::Blocked
+            && !self.is_injected
+            && !self.is_open
+            && self.is_shut()
+            && match self.kind {
+                // A thread is in one of our operations only while it waits with something.
+                Kind::Thread => self.found > 0,
+                // One that was not polled yet has not said what it waits for.
+                Kind::Process | Kind::Attached => self.status.turn() > 0,
+            }
+    }
+}
+
+/// An operation that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Op {
+    pub(super) process: u32,
+    pub(super) channel: u32,
+    pub(super) wait: observe::Wait,
+    acceptor: Option<u32>,
+}
+
+/// Everything at (nearly) one moment.
+#[derive(Default)]
+pub(super) struct Picture {
+    /// By number.
+    pub(super) processes: Vec<Option<Seen>>,
+    pub(super) ops: Vec<Op>,
+    /// What each channel counts, by number.
+    pub(super) tallies: Vec<Option<observe::Tally>>,
+}
+
+/// Looks at everything once.
+pub(super) fn collect(tables: &Tables) -> Picture {
+    let mut picture = Picture {
+        processes: vec![None; tables.processes.bound()],
+        ops: Vec::new(),
+        tallies: vec![None; tables.channels.bound()],
+    };
+    // Before the channels: whoever is blocked here, and still is when the second picture is taken, was all the time.
+    for (id, entry) in tables.processes.iter() {
+        picture.processes[id as usize] = Some(Seen {
+            serial: entry.serial,
+            status: entry.task.status(),
+            is_injected: entry.task.is_injected(),
+            waits: entry.task.waits(),
+            holders: entry.task.holders(),
+            found: 0,
+            kind: entry.kind,
+            is_open: entry.is_open,
+        });
+    }
+    for (id, entry) in tables.channels.iter() {
+        let tally = look_at(tables, id, entry, &mut picture);
+        picture.tallies[id as usize] = Some(tally);
+    }
+    picture
+}
+
+fn look_at(
+    tables: &Tables,
+    channel: u32,
+    entry: &ChannelEntry,
+    picture: &mut Picture,
+) -> observe::Tally {
+    entry.observed.observe(&mut |wait| {
+        // SAFETY: under the channel's lock whoever has a waiter in its lists is alive.
+        let number = |task| unsafe { tables.process_of(task) };
+        let Some(process) = wait.task.and_then(number) else {
+            return;
+        };
+        if wait.is_free
+            && let Some(seen) = &mut picture.processes[process as usize]
+        {
+            seen.found += 1;
+        }
+        picture.ops.push(Op {
+            process,
+            channel,
+            wait,
+            acceptor: wait.acceptor.and_then(number),
+        });
+    })
+}
+
+/// Looks for a deadlock, and tells the serials of the processes in it, by which it can be told from another.
+pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
+    let (first, first_versions) = registry.read(|tables| {
+        let picture = collect(tables);
+        snapshot::note(tables, &picture);
+        let versions = versions(tables, &picture);
+        (picture, versions)
+    });
+    if !first.processes.iter().flatten().any(Seen::is_certain) {
+        return None;
+    }
+    registry.read(|tables| {
+        let candidates = knot(tables, &first, &first_versions);
+        if candidates.iter().all(|is_in| !is_in) {
+            return None;
+        }
+        let second = collect(tables);
+        let second_versions = versions(tables, &second);
+        let proved = knot(tables, &second, &second_versions);
+        let same = |id: usize| {
+            candidates[id] && proved[id] && first.processes.get(id) == second.processes.get(id)
+        };
+        let members: Vec<bool> = (0..proved.len())
+            .map(|id| id < candidates.len() && same(id))
+            .collect();
+        // What is left must be a knot by itself: in both pictures, with the same holders in both.
+        let members = shrink(tables, &second, members, |op| {
+            first_versions.get(&op.channel) == second_versions.get(&op.channel)
+        });
+        let serials: Vec<u64> = members
+            .iter()
+            .zip(&second.processes)
+            .filter_map(|(is_in, seen)| is_in.then_some(seen.as_ref()?.serial))
+            .collect();
+        if serials.is_empty() {
+            return None;
+        }
+        Some((describe(registry, tables, &second, &members), serials))
+    })
+}
+
+/// The versions of the channels that somebody waits on.
+fn versions(tables: &Tables, picture: &Picture) -> HashMap<u32, u64> {
+    let of = |op: &Op| Some((op.channel, tables.channels.get(op.channel)?.version));
+    picture.ops.iter().filter_map(of).collect()
+}
+
+/// The largest set of processes that can be released by nobody outside of it.
+fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec<bool> {
+    let members = picture
+        .processes
+        .iter()
+        .map(|seen| seen.as_ref().is_some_and(Seen::is_certain))
+        .collect();
+    // A channel that has changed since the picture was taken is out of the question.
+    shrink(tables, picture, members, |op| {
+        tables.channels.get(op.channel).map(|entry| entry.version)
+            == versions.get(&op.channel).copied()
+    })
+}
+
+/// Throws out who can be released by somebody outside, until nobody is left to be thrown out. `is_sound` tells whether
+/// what is known of an operation's channel holds.
+fn shrink(
+    tables: &Tables,
+    picture: &Picture,
+    mut members: Vec<bool>,
+    is_sound: impl Fn(&Op) -> bool,
+) -> Vec<bool> {
+    // Who is released by whom, so that each operation is looked at once for each of its releasers.
+    let mut waiting_for: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut gone: Vec<u32> = Vec::new();
+    let throw_out = |process: u32, members: &mut Vec<bool>, gone: &mut Vec<u32>| {
+        if std::mem::take(&mut members[process as usize]) {
+            gone.push(process);
+        }
+    };
+    for op in &picture.ops {
+        if !members[op.process as usize] {
+            continue;
+        }
+        let releasers = if is_sound(op) {
+            releasers(tables, picture, op)
+        } else {
+            None
+        };
+        let Some(releasers) = releasers else {
+            throw_out(op.process, &mut members, &mut gone);
+            continue;
+        };
+        for releaser in releasers {
+            if members.get(releaser as usize) == Some(&true) {
+                waiting_for.entry(releaser).or_default().push(op.process);
+            } else {
+                throw_out(op.process, &mut members, &mut gone);
+            }
+        }
+    }
+    while let Some(one) = gone.pop() {
+        for process in waiting_for.remove(&one).unwrap_or_default() {
+            throw_out(process, &mut members, &mut gone);
+        }
+    }
+    members
+}
+
+/// Who can release an operation; `None` if somebody can whom the network does not know.
+fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+    let entry = tables.channels.get(op.channel)?;
+    let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
+    if entry.open > 0 || tally.poisoned {
+        return None;
+    }
+    let holders = |side| entry.holders(side).iter().copied();
+    let others = |&holder: &u32| holder != op.process;
+    let releasers: Vec<u32> = match op.wait.operation {
+        Operation::Accepted => vec![op.acceptor?],
+        Operation::Send => holders(Side::Receiving).collect(),
+        // What was taken into custody within credit may be handed back, by whoever has it.
+        Operation::Receive if tally.credit_untaken > 0 => return None,
+        Operation::Receive => holders(Side::Sending).collect(),
+        // Somebody of its own side may give a receiver up, or go.
+        Operation::Demand | Operation::Closing => holders(Side::Sending)
+            .chain(holders(Side::Receiving))
+            .filter(others)
+            .collect(),
+    };
+    // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
+    (!releasers.is_empty() || matches!(op.wait.operation, Operation::Demand | Operation::Closing))
+        .then_some(releasers)
+}
+
+/// As names, in alphabetical order.
+pub(super) fn names(tables: &Tables, processes: impl IntoIterator<Item = u32>) -> Vec<String> {
+    let mut names: Vec<String> = processes
+        .into_iter()
+        .filter_map(|id| Some(tables.processes.get(id)?.name.to_string()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// An operation in words.
+pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
+    let releasers = releasers(tables, picture, op);
+    let entry = tables.channels.get(op.channel);
+    Wait {
+        operation: match op.wait.operation {
+            Operation::Send => Waiting::Send,
+            Operation::Accepted => Waiting::Accepted,
+            Operation::Receive => Waiting::Receive,
+            Operation::Demand => Waiting::Demand,
+            Operation::Closing => Waiting::Closing,
+        },
+        channel: entry
+            .map(|entry| entry.name.to_string())
+            .unwrap_or_default(),
+        site: op.wait.location.into(),
+        is_open: releasers.is_none(),
+        waits_for: match (releasers, entry) {
+            (Some(releasers), _) => names(tables, releasers),
+            (None, Some(entry)) => {
+                let side = match op.wait.operation {
+                    Operation::Receive => Side::Sending,
+                    _ => Side::Receiving,
+                };
+                names(tables, entry.holders(side).iter().copied())
+            }
+            (None, None) => Vec::new(),
+        },
+    }
+}
+
+/// Puts a deadlock into words.
+fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[bool]) -> Deadlock {
+    let mut waits: HashMap<u32, Vec<&Op>> = HashMap::new();
+    for op in &picture.ops {
+        if members[op.process as usize] {
+            waits.entry(op.process).or_default().push(op);
+        }
+    }
+    let all: Vec<u32> = (0..)
+        .zip(members)
+        .filter_map(|(id, is_in)| is_in.then_some(id))
+        .collect();
+    let edges: HashMap<u32, Vec<u32>> = waits
+        .iter()
+        .map(|(&process, ops)| {
+            let mut to: Vec<u32> = ops
+                .iter()
+                .filter_map(|op| releasers(tables, picture, op))
+                .flatten()
+                .collect();
+            to.sort_unstable();
+            to.dedup();
+            (process, to)
+        })
+        .collect();
+    let cycle = cycle::shortest(&all, &edges);
+    let blocked = |id: u32| Blocked {
+        process: names(tables, [id]).pop().unwrap_or_default(),
+        waits: waits
+            .get(&id)
+            .into_iter()
+            .flatten()
+            .map(|op| describe_op(tables, picture, op))
+            .collect(),
+    };
+    let others = all.iter().filter(|id| !cycle.contains(id));
+    let is_total = tables
+        .processes
+        .iter()
+        .all(|(id, entry)| entry.kind == Kind::Attached || members.get(id as usize) == Some(&true));
+    Deadlock {
+        network: registry.name.to_string(),
+        is_total,
+        cycle: cycle.iter().map(|&id| blocked(id)).collect(),
+        others: others.map(|&id| blocked(id)).collect(),
+    }
+}
+
+mod cycle {
+    use std::collections::{HashMap, VecDeque};
+
+    /// How many processes a shortest cycle is looked for from: in a large knot any short one will do.
+    const STARTS_MAX: usize = 64;
+
+    /// A shortest cycle, from the process with the lowest number on; empty if there is none.
+    pub(super) fn shortest(all: &[u32], edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
+        // A walk that leaves by the first edge each time ends in a cycle, or where nothing is waited for; what it goes
+        // round in is where to look first.
+        let mut starts: Vec<u32> = all
+            .iter()
+            .filter_map(|&id| on_cycle(id, edges))
+            .take(STARTS_MAX)
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let cycles = starts.iter().filter_map(|&start| from(start, edges));
+        let shortest = cycles.min_by_key(Vec::len).unwrap_or_default();
+        rotated(shortest)
+    }
+
+    fn on_cycle(start: u32, edges: &HashMap<u32, Vec<u32>>) -> Option<u32> {
+        let next = |id: u32| edges.get(&id)?.first().copied();
+        // Brent's way of finding a cycle with two pointers.
+        let (mut slow, mut fast) = (start, next(start)?);
+        let (mut power, mut length) = (1_u64, 1_u64);
+        while slow != fast {
+            if power == length {
+                slow = fast;
+                power *= 2;
+                length = 0;
+            }
+            fast = next(fast)?;
+            length += 1;
+        }
+        Some(slow)
+    }
+
+    /// The shortest way from `start` back to it.
+    fn from(start: u32, edges: &HashMap<u32, Vec<u32>>) -> Option<Vec<u32>> {
+        let mut came_from: HashMap<u32, u32> = HashMap::new();
+        let mut queue = VecDeque::from([start]);
+        while let Some(here) = queue.pop_front() {
+            for &there in edges.get(&here).into_iter().flatten() {
+                if there == start {
+                    let mut way = vec![here];
+                    let mut at = here;
+                    while at != start {
+                        at = *came_from.get(&at)?;
+                        way.push(at);
+                    }
+                    way.reverse();
+                    return Some(way);
+                }
+                came_from.entry(there).or_insert_with(|| {
+                    queue.push_back(there);
+                    here
+                });
+            }
+        }
+        None
+    }
+
+    fn rotated(mut cycle: Vec<u32>) -> Vec<u32> {
+        let first = cycle.iter().enumerate().min_by_key(|(_, id)| **id);
+        if let Some((at, _)) = first {
+            cycle.rotate_left(at);
+        }
+        cycle
+    }
+}

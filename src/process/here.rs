@@ -1,0 +1,121 @@
+//! What a process may do besides communicating: adopt ends that were sent to it, and start other processes.
+
+use std::{fmt, ops::Deref};
+
+use super::{
+    body::{Body, Process},
+    parcel::{Mobile, Parcel},
+    ports::{Ports, Seat},
+    registry::Registry,
+};
+use crate::{
+    channel::{
+        Receiver, Sender,
+        select::{Receives, Sends},
+    },
+    sync::Arc,
+};
+
+/// A port that is no channel: the process's own place in its network.
+///
+/// A process declares it, as it does its channels, with [`Network::here`](super::Network::here).
+pub struct Here {
+    registry: Arc<Registry>,
+    process: u32,
+}
+
+/// The right to have a [`Here`], for whichever process is given it.
+#[derive(Debug, Clone, Copy)]
+pub struct HereToken(pub(super) ());
+
+impl Here {
+    pub(super) fn new(registry: Arc<Registry>, process: u32) -> Self {
+        Self { registry, process }
+    }
+
+    fn seat(&self) -> Seat<'_> {
+        Seat {
+            registry: &self.registry,
+            process: self.process,
+        }
+    }
+
+    /// The full name of the process.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.registry.name_of(self.process)
+    }
+
+    /// Takes up the end of a channel that another process has sent: this process holds it from now on, until what is
+    /// returned is dropped. Like every port it is borrowed, and cannot leave the process.
+    ///
+    /// # Panics
+    ///
+    /// If the parcel is one of another network.
+    pub fn adopt<P: Mobile>(&self, parcel: Parcel<P>) -> Adopted<'_, P> {
+        Adopted {
+            port: parcel.unpack(&self.seat()),
+            _here: self,
+        }
+    }
+
+    /// Starts another process of the network, with ends that this one gives away
+    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel)). The network ends when it has ended
+    /// too. Does not block: the other runs once this one waits.
+    ///
+    /// Its full name is this process's name, a slash, and `name`.
+    ///
+    /// # Panics
+    ///
+    /// If a port is a token of [`Network::channel`](super::Network::channel), which is inert by now, or belongs to
+    /// another network.
+    pub fn start<P, F>(&self, name: impl fmt::Display, ports: P, process: F)
+    where
+        P: Ports,
+        F: for<'a> Process<'a, P::Async> + 'static,
+    {
+        let name = format!("{}/{name}", self.name());
+        let body = Body::new(&self.registry, &name, ports, process);
+        self.registry.home.inject_new(body.into_task());
+    }
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Here").finish_non_exhaustive()
+    }
+}
+
+/// A port that a process has adopted; dropping it gives the end up.
+pub struct Adopted<'a, P> {
+    port: P,
+    _here: &'a Here,
+}
+
+impl<P> Deref for Adopted<'_, P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.port
+    }
+}
+
+impl<P: Sends> Sends for Adopted<'_, P> {
+    type Message = P::Message;
+    fn sending_end(&self) -> &Sender<P::Message> {
+        self.port.sending_end()
+    }
+}
+
+impl<P: Receives> Receives for Adopted<'_, P> {
+    type Message = P::Message;
+    fn receiving_end(&self) -> &Receiver<P::Message> {
+        self.port.receiving_end()
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for Adopted<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.port.fmt(f)
+    }
+}

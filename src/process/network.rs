@@ -1,0 +1,319 @@
+//! A network: its channels and processes, from their declaration to the end of the run.
+
+use std::{
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+};
+
+use super::{
+    attached::Attached,
+    body::{self, Body, Process},
+    error::{Cause, ProcessResult, RunError},
+    executor::{Executor, TURNS_A_POLL, retire},
+    here::HereToken,
+    ports::{self, InToken, OutToken, Ports, Seat},
+    registry::{Kind, Registry},
+    snapshot::Observer,
+    threads::{Threads, Unstarted},
+    watch::{OnDeadlock, Watch},
+    workers,
+};
+use crate::sync::{
+    Arc, drive,
+    task::{Entered, TaskRef},
+    thread,
+};
+
+/// Processes, and the channels between them.
+///
+/// ```
+/// use handover::process::{In, Network, Out};
+///
+/// let mut net = Network::new("sums");
+/// let (numbers_out, numbers_in) = net.channel::<u32>("numbers");
+/// net.process("source", numbers_out, async |numbers: &Out<u32>| {
+///     for number in 1..=4 {
+///         numbers.send(number).await?;
+///     }
+///     Ok(())
+/// });
+/// net.process("adder", numbers_in, async |numbers: &In<u32>| {
+///     let mut sum = 0;
+///     while let Ok(number) = numbers.recv().await {
+///         sum += number;
+///     }
+///     assert_eq!(sum, 10);
+///     Ok(())
+/// });
+/// net.run()?;
+/// # Ok::<(), handover::process::RunError>(())
+/// ```
+pub struct Network {
+    registry: Arc<Registry>,
+    /// What comes before a name that is given now: the sub-networks that are being built.
+    prefix: String,
+    processes: Declared,
+    threads: Vec<Unstarted>,
+    on_deadlock: OnDeadlock,
+}
+
+/// Processes that were declared and do not run yet.
+struct Declared {
+    registry: Arc<Registry>,
+    tasks: Vec<TaskRef>,
+}
+
+impl Declared {
+    fn begin(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            self.registry.home.inject_new(task);
+        }
+    }
+}
+
+impl Drop for Declared {
+    /// What does not run is dropped; by itself it would not be, for its ports know the registry that knows it.
+    fn drop(&mut self) {
+        for task in self.tasks.drain(..) {
+            retire(&self.registry, task, None);
+        }
+    }
+}
+
+impl Network {
+    /// A network without processes.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let registry = Arc::new(Registry::new(name));
+        Self {
+            processes: Declared {
+                registry: Arc::clone(&registry),
+                tasks: Vec::new(),
+            },
+            registry,
+            prefix: String::new(),
+            threads: Vec::new(),
+            on_deadlock: OnDeadlock::Return,
+        }
+    }
+
+    /// Makes a channel without a buffer: the right to send on it, and the right to receive.
+    ///
+    /// Both are *tokens*, which do nothing until a process is given them. For several senders or receivers share them
+    /// ([`OutToken::share`], [`InToken::share`]).
+    pub fn channel<T: Send + 'static>(&mut self, name: &str) -> (OutToken<T>, InToken<T>) {
+        ports::tokens(&self.registry, &self.full_name(name))
+    }
+
+    /// The right to adopt ends and to start processes, for a process that is given it; see [`Here`](super::Here).
+    #[must_use]
+    pub fn here(&self) -> HereToken {
+        HereToken(())
+    }
+
+    /// Adds a process: `process` is called with its ports once the network runs, and what it returns is polled by the
+    /// network's scheduler.
+    ///
+    /// The process borrows its ports, so none can leave it. If it returns an error, or panics, it has failed: it
+    /// poisons the channels that it holds ends of, and the run says so at its end.
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn process<P, F>(&mut self, name: impl fmt::Display, ports: P, process: F)
+    where
+        P: Ports,
+        F: for<'a> Process<'a, P::Async> + 'static,
+    {
+        let name = self.full_name(&name.to_string());
+        let body = Body::new(&self.registry, &name, ports, process);
+        self.processes.tasks.push(body.into_task());
+    }
+
+    /// Adds a process that blocks: it gets a thread of its own, and ports whose operations block.
+    ///
+    /// Otherwise as [`process`](Self::process). The run waits for it to end; when a deadlock ends the run, its
+    /// channels are poisoned, and it is waited for nevertheless.
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn thread<P, F>(&mut self, name: impl fmt::Display, ports: P, process: F)
+    where
+        P: Ports,
+        F: FnOnce(&P::Blocking) -> ProcessResult + Send + 'static,
+    {
+        let name = self.full_name(&name.to_string());
+        let registry = Arc::clone(&self.registry);
+        let process_id = registry.reserve_process();
+        let ports = ports.bind_blocking(&Seat {
+            registry: &registry,
+            process: process_id,
+        });
+        registry.home.one_more();
+        self.threads.push(Box::new(move || {
+            let thread_name = name.clone();
+            std::thread::Builder::new()
+                .name(thread_name)
+                .spawn(move || {
+                    let task = TaskRef::of_thread(process_id, thread::current());
+                    registry.add_process(&name, task.clone(), Kind::Thread, false);
+                    let result = {
+                        let _entered = Entered::new(&task);
+                        // As for a process: nothing of it is seen after a panic but its ports.
+                        catch_unwind(AssertUnwindSafe(|| process(&ports)))
+                    };
+                    let result = match result {
+                        Ok(result) => result.map_err(Cause::Error),
+                        Err(payload) => Err(Cause::of_panic(&*payload)),
+                    };
+                    body::end(&registry, process_id, ports, result);
+                    drop(task);
+                    registry.home.one_less();
+                })
+        }));
+    }
+
+    /// Adds a process that an executor of the caller's polls, so that its waits are visible: spawn what is returned
+    /// there. It begins when the network runs.
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn attach<P, F>(&mut self, name: impl fmt::Display, ports: P, process: F) -> Attached
+    where
+        P: Ports,
+        F: for<'a> Process<'a, P::Async> + 'static,
+    {
+        let name = self.full_name(&name.to_string());
+        Attached::new(&self.registry, &name, ports, process)
+    }
+
+    /// Builds a part of the network, whose channels and processes have `name` and a slash before their names.
+    pub fn network<R>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> R) -> R {
+        let length = self.prefix.len();
+        self.prefix.push_str(name);
+        self.prefix.push('/');
+        let result = build(self);
+        self.prefix.truncate(length);
+        result
+    }
+
+    /// Says what follows when some processes are deadlocked while others still run. The default is
+    /// [`OnDeadlock::Return`]. When no process can go on the run ends in any case.
+    pub fn on_deadlock(&mut self, policy: OnDeadlock) -> &mut Self {
+        self.on_deadlock = policy;
+        self
+    }
+
+    /// A look into the network, from any thread and at any time.
+    #[must_use]
+    pub fn observe(&self) -> Observer {
+        Observer::new(Arc::clone(&self.registry))
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Runs the network on this thread until all its processes have ended. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Deadlock`] when processes wait for each other and nobody else can release them: within 100 ms, with
+    /// the cycle in it. [`RunError::Failed`] or [`RunError::Panicked`] for the first process that failed, after all
+    /// have ended.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of the network cannot be started.
+    pub fn run(self) -> Result<(), RunError> {
+        let run = self.begin(None);
+        let mut run = pin!(run);
+        match drive(run.as_mut(), None) {
+            Some(result) => result,
+            None => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// Runs the network in the task that polls what is returned, until all its processes have ended: so it can await
+    /// sockets and timers of that task's runtime, with no hop between threads.
+    ///
+    /// A poll takes some ten microseconds at most, if no process computes for long. Dropping the future ends all
+    /// processes where they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// If a thread of the network cannot be started.
+    pub fn run_async(self) -> impl Future<Output = Result<(), RunError>> + Send {
+        self.begin(Some(TURNS_A_POLL))
+    }
+
+    /// Runs the network on `threads` threads, of which this one is one, until all its processes have ended. Blocks.
+    ///
+    /// A process runs on one of them at a time, and may change between them; processes that talk to each other tend to
+    /// stay together.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// If `threads` is zero, or a thread cannot be started.
+    pub fn run_threads(self, threads: usize) -> Result<(), RunError> {
+        assert!(threads > 0, "a network runs on one thread at least");
+        let Self {
+            registry,
+            processes,
+            threads: blocking,
+            on_deadlock,
+            ..
+        } = self;
+        registry.begin();
+        registry.home.share();
+        let watch = Watch::new(Arc::clone(&registry), on_deadlock);
+        processes.begin();
+        let _watching = watch.start();
+        let blocking = Threads::start(&registry, blocking);
+        workers::run(&registry, &watch, threads);
+        let joined = drive(pin!(blocking.join()), None);
+        debug_assert!(joined.is_some(), "there is no deadline");
+        registry.result()
+    }
+
+    fn begin(self, turns_a_poll: Option<u32>) -> impl Future<Output = Result<(), RunError>> + Send {
+        let Self {
+            registry,
+            processes,
+            threads,
+            on_deadlock,
+            ..
+        } = self;
+        async move {
+            registry.begin();
+            let watch = Watch::new(Arc::clone(&registry), on_deadlock);
+            let executor = Executor::new(Arc::clone(&registry), Arc::clone(&watch), turns_a_poll);
+            processes.begin();
+            let _watching = watch.start();
+            let threads = Threads::start(&registry, threads);
+            executor.await;
+            threads.join().await;
+            registry.result()
+        }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("name", &self.registry.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! Ends on their way from one process to another.
+
+use std::fmt;
+
+use super::{
+    blocking::{BlockingIn, BlockingOut},
+    input::In,
+    out::Out,
+    ports::{Ports, Seat},
+    registry::Registry,
+};
+use crate::sync::Arc;
+
+/// An end that nobody is listed for.
+pub(super) struct Openness {
+    registry: Arc<Registry>,
+    channel: u32,
+}
+
+impl Openness {
+    pub(super) fn new(registry: &Arc<Registry>, channel: u32) -> Self {
+        registry.open(channel);
+        Self {
+            registry: Arc::clone(registry),
+            channel,
+        }
+    }
+}
+
+impl Drop for Openness {
+    fn drop(&mut self) {
+        self.registry.close(self.channel);
+    }
+}
+
+/// An end of a channel on its way to another process, inside a message.
+///
+/// Its channel is open until the process that gets it has adopted it ([`Here::adopt`]), or it is dropped.
+pub struct Parcel<P: Mobile> {
+    pub(super) end: P::End,
+    pub(super) openness: Openness,
+}
+
+impl<P: Mobile> fmt::Debug for Parcel<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel").finish_non_exhaustive()
+    }
+}
+
+/// A port that can be sent from one process to another.
+pub trait Mobile: Sized {
+    #[doc(hidden)]
+    type End;
+    #[doc(hidden)]
+    fn settle(end: Self::End, seat: &Seat<'_>, channel: u32) -> Self;
+}
+
+impl<P: Mobile> Parcel<P> {
+    /// The port that is in it, held by the process of `seat` from now on.
+    pub(super) fn unpack(self, seat: &Seat<'_>) -> P {
+        let Self { end, openness } = self;
+        assert!(
+            Arc::ptr_eq(&openness.registry, seat.registry),
+            "a parcel of network `{}` is adopted in network `{}`",
+            openness.registry.name,
+            seat.registry.name,
+        );
+        let port = P::settle(end, seat, openness.channel);
+        // Only now: somebody is listed all the time.
+        drop(openness);
+        port
+    }
+}
+
+macro_rules! parcel {
+    ($Port:ident, $Blocking:ident) => {
+        impl<T: Send + 'static> Ports for Parcel<$Port<T>> {
+            type Async = $Port<T>;
+            type Blocking = $Blocking<T>;
+
+            fn bind(self, seat: &Seat<'_>) -> $Port<T> {
+                self.unpack(seat)
+            }
+
+            fn bind_blocking(self, seat: &Seat<'_>) -> $Blocking<T> {
+                $Blocking(self.unpack(seat))
+            }
+        }
+    };
+}
+
+parcel!(Out, BlockingOut);
+parcel!(In, BlockingIn);

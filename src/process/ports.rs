@@ -1,0 +1,309 @@
+//! Ports: the ends of channels, as processes declare and borrow them.
+//!
+//! [`Network::channel`](super::Network::channel) gives two *tokens*. A token can do nothing by itself; whoever adds a
+//! process names the tokens that it gets, and the process borrows what is made of them. So an end cannot leave its
+//! process unseen, and the network always knows who could release whom.
+
+use std::fmt;
+
+use super::{
+    blocking::{BlockingIn, BlockingOut},
+    here::{Here, HereToken},
+    input::In,
+    out::Out,
+    registry::{Registry, Side},
+};
+use crate::{
+    channel::{Reason, observe::Unbound},
+    sync::Arc,
+};
+
+/// Where ports are bound: a process of a network that is about to begin.
+pub struct Seat<'a> {
+    pub(super) registry: &'a Arc<Registry>,
+    pub(super) process: u32,
+}
+
+/// Tokens that a process can be given, and the ports that it borrows for them.
+///
+/// It is implemented for [`OutToken`], [`InToken`], [`HereToken`], for tuples of tokens, for vectors and arrays of them,
+/// and for options of them.
+pub trait Ports: Send {
+    /// What a process borrows: its operations are futures.
+    type Async: Bound;
+    /// What a thread borrows: its operations block.
+    type Blocking: Bound;
+    /// Makes the ports of a process.
+    #[doc(hidden)]
+    fn bind(self, seat: &Seat<'_>) -> Self::Async;
+    /// Makes the ports of a thread.
+    #[doc(hidden)]
+    fn bind_blocking(self, seat: &Seat<'_>) -> Self::Blocking;
+}
+
+/// Ports that belong to a process.
+pub trait Bound: Send + Sync + 'static {
+    /// Poisons every channel of which there is an end among them.
+    #[doc(hidden)]
+    fn poison(&self, reason: &Reason);
+}
+
+/// The tie of an end to the process that holds it.
+pub(super) struct Tie {
+    pub(super) registry: Arc<Registry>,
+    pub(super) channel: u32,
+    process: u32,
+    side: Side,
+}
+
+impl Tie {
+    pub(super) fn new(seat: &Seat<'_>, channel: u32, side: Side) -> Self {
+        seat.registry.hold(channel, side, seat.process);
+        Self {
+            registry: Arc::clone(seat.registry),
+            channel,
+            process: seat.process,
+            side,
+        }
+    }
+}
+
+impl Drop for Tie {
+    fn drop(&mut self) {
+        self.registry.let_go(self.channel, self.side, self.process);
+    }
+}
+
+macro_rules! token {
+    ($Token:ident, $Port:ident, $Blocking:ident, $side:literal, $shared:literal) => {
+        #[doc = concat!("The right to ", $side, " on a channel, for whichever process is given it.")]
+        ///
+        /// It does nothing by itself, and keeps no channel open: once the network runs, it is inert.
+        pub struct $Token<T> {
+            unbound: Unbound<T>,
+            registry: Arc<Registry>,
+            channel: u32,
+        }
+
+        impl<T: Send + 'static> $Token<T> {
+            #[doc = concat!("One more such token, for ", $shared, ".")]
+            #[must_use]
+            pub fn share(&self) -> Self {
+                Self {
+                    unbound: self.unbound.clone(),
+                    registry: Arc::clone(&self.registry),
+                    channel: self.channel,
+                }
+            }
+
+            fn check(&self, seat: &Seat<'_>) {
+                assert!(
+                    !self.registry.has_begun(),
+                    "a token of network `{}` is used after the network began to run: a process that runs gives a \
+                     parcel of its own port away",
+                    self.registry.name,
+                );
+                assert!(
+                    Arc::ptr_eq(&self.registry, seat.registry),
+                    "a port of network `{}` is given to a process of network `{}`: channels between networks are made \
+                     outside of both",
+                    self.registry.name,
+                    seat.registry.name,
+                );
+            }
+        }
+
+        impl<T: Send + 'static> Ports for $Token<T> {
+            type Async = $Port<T>;
+            type Blocking = $Blocking<T>;
+
+            fn bind(self, seat: &Seat<'_>) -> $Port<T> {
+                self.check(seat);
+                $Port::bind(&self.unbound, seat, self.channel)
+            }
+
+            fn bind_blocking(self, seat: &Seat<'_>) -> $Blocking<T> {
+                $Blocking(self.bind(seat))
+            }
+        }
+
+        impl<T: Send + 'static> Bound for $Port<T> {
+            fn poison(&self, reason: &Reason) {
+                self.end.poison(reason.clone());
+            }
+        }
+
+        impl<T: Send + 'static> Bound for $Blocking<T> {
+            fn poison(&self, reason: &Reason) {
+                self.0.end.poison(reason.clone());
+            }
+        }
+
+        impl<T> fmt::Debug for $Token<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($Token)).finish_non_exhaustive()
+            }
+        }
+
+        impl<T> fmt::Debug for $Port<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($Port)).finish_non_exhaustive()
+            }
+        }
+
+        impl<T> fmt::Debug for $Blocking<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($Blocking)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+token!(OutToken, Out, BlockingOut, "send", "one more sender");
+token!(InToken, In, BlockingIn, "receive", "one more receiver");
+
+/// The two tokens of a channel.
+pub(super) fn tokens<T: Send + 'static>(
+    registry: &Arc<Registry>,
+    name: &str,
+) -> (OutToken<T>, InToken<T>) {
+    let unbound = Unbound::new();
+    let channel = registry.add_channel(name, &unbound);
+    let out = OutToken {
+        unbound: unbound.clone(),
+        registry: Arc::clone(registry),
+        channel,
+    };
+    let into = InToken {
+        unbound,
+        registry: Arc::clone(registry),
+        channel,
+    };
+    (out, into)
+}
+
+// ---- Several ports ----
+
+macro_rules! tuples {
+    ($(($($P:ident $at:tt),*);)+) => {$(
+        impl<$($P: Ports),*> Ports for ($($P,)*) {
+            type Async = ($($P::Async,)*);
+            type Blocking = ($($P::Blocking,)*);
+            fn bind(self, seat: &Seat<'_>) -> Self::Async {
+                ($(self.$at.bind(seat),)*)
+            }
+            fn bind_blocking(self, seat: &Seat<'_>) -> Self::Blocking {
+                ($(self.$at.bind_blocking(seat),)*)
+            }
+        }
+
+        impl<$($P: Bound),*> Bound for ($($P,)*) {
+            fn poison(&self, reason: &Reason) {
+                $(self.$at.poison(reason);)*
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+    (A 0, B 1, C 2, D 3, E 4);
+    (A 0, B 1, C 2, D 3, E 4, F 5);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+}
+
+impl Ports for () {
+    type Async = ();
+    type Blocking = ();
+    fn bind(self, _seat: &Seat<'_>) {}
+    fn bind_blocking(self, _seat: &Seat<'_>) {}
+}
+
+impl Bound for () {
+    fn poison(&self, _reason: &Reason) {}
+}
+
+impl<P: Ports> Ports for Vec<P> {
+    type Async = Vec<P::Async>;
+    type Blocking = Vec<P::Blocking>;
+
+    fn bind(self, seat: &Seat<'_>) -> Self::Async {
+        self.into_iter().map(|port| port.bind(seat)).collect()
+    }
+
+    fn bind_blocking(self, seat: &Seat<'_>) -> Self::Blocking {
+        let ports = self.into_iter().map(|port| port.bind_blocking(seat));
+        ports.collect()
+    }
+}
+
+impl<P: Bound> Bound for Vec<P> {
+    fn poison(&self, reason: &Reason) {
+        for port in self {
+            port.poison(reason);
+        }
+    }
+}
+
+impl<P: Ports, const N: usize> Ports for [P; N] {
+    type Async = [P::Async; N];
+    type Blocking = [P::Blocking; N];
+
+    fn bind(self, seat: &Seat<'_>) -> Self::Async {
+        self.map(|port| port.bind(seat))
+    }
+
+    fn bind_blocking(self, seat: &Seat<'_>) -> Self::Blocking {
+        self.map(|port| port.bind_blocking(seat))
+    }
+}
+
+impl<P: Bound, const N: usize> Bound for [P; N] {
+    fn poison(&self, reason: &Reason) {
+        for port in self {
+            port.poison(reason);
+        }
+    }
+}
+
+impl<P: Ports> Ports for Option<P> {
+    type Async = Option<P::Async>;
+    type Blocking = Option<P::Blocking>;
+
+    fn bind(self, seat: &Seat<'_>) -> Self::Async {
+        self.map(|port| port.bind(seat))
+    }
+
+    fn bind_blocking(self, seat: &Seat<'_>) -> Self::Blocking {
+        self.map(|port| port.bind_blocking(seat))
+    }
+}
+
+impl<P: Bound> Bound for Option<P> {
+    fn poison(&self, reason: &Reason) {
+        if let Some(port) = self {
+            port.poison(reason);
+        }
+    }
+}
+
+impl Ports for HereToken {
+    type Async = Here;
+    type Blocking = Here;
+
+    fn bind(self, seat: &Seat<'_>) -> Here {
+        Here::new(Arc::clone(seat.registry), seat.process)
+    }
+
+    fn bind_blocking(self, seat: &Seat<'_>) -> Here {
+        self.bind(seat)
+    }
+}
+
+impl Bound for Here {
+    fn poison(&self, _reason: &Reason) {}
+}

@@ -1,0 +1,438 @@
+//! What a network knows about itself: its processes, its channels, and who holds which end of what.
+//!
+//! # Invariants
+//!
+//! - Whoever holds an end is listed at its channel from before the end can be used until after it is gone. So of a
+//!   channel that has closed somebody may still be listed, who runs; never the other way round.
+//! - An end that nobody is listed for (taken out, or under way in a parcel) is counted as open.
+//! - The lock of the tables is taken before that of a channel, never after.
+
+use std::{cell::Cell, task::Waker, time::Instant};
+
+use smallvec::SmallVec;
+
+use super::{
+    error::{Failure, RunError},
+    report::Deadlock,
+    snapshot::{History, Rate},
+};
+use crate::{
+    channel::{
+        Reason,
+        observe::{Observed, Unbound},
+    },
+    sync::{
+        Arc, AtomicBool, Mutex, Ordering,
+        home::Home,
+        task::{Task, TaskRef},
+    },
+};
+
+/// Who polls a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Kind {
+    /// The network's own scheduler.
+    Process,
+    /// Nobody: it is a thread, and blocks.
+    Thread,
+    /// An executor that is not the network's.
+    Attached,
+}
+
+/// Which end of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Sending,
+    Receiving,
+}
+
+pub(super) struct ProcessEntry {
+    pub(super) name: Box<str>,
+    pub(super) task: TaskRef,
+    pub(super) kind: Kind,
+    /// Whether it can end, or go on, because of something that the network cannot see.
+    pub(super) is_open: bool,
+    /// No other process ever has the same.
+    pub(super) serial: u64,
+    pub(super) history: Cell<History>,
+}
+
+pub(super) struct ChannelEntry {
+    pub(super) name: Box<str>,
+    pub(super) observed: Arc<dyn Observed>,
+    pub(super) senders: SmallVec<[u32; 1]>,
+    pub(super) receivers: SmallVec<[u32; 1]>,
+    /// Ends that nobody is listed for.
+    pub(super) open: u32,
+    /// Changes with every change of the above.
+    pub(super) version: u64,
+    pub(super) rate: Cell<Rate>,
+}
+
+impl ChannelEntry {
+    pub(super) fn holders(&self, side: Side) -> &SmallVec<[u32; 1]> {
+        match side {
+            Side::Sending => &self.senders,
+            Side::Receiving => &self.receivers,
+        }
+    }
+
+    fn holders_mut(&mut self, side: Side) -> &mut SmallVec<[u32; 1]> {
+        match side {
+            Side::Sending => &mut self.senders,
+            Side::Receiving => &mut self.receivers,
+        }
+    }
+
+    fn is_forsaken(&self) -> bool {
+        self.open == 0 && self.senders.is_empty() && self.receivers.is_empty()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) processes: Slots<ProcessEntry>,
+    pub(super) channels: Slots<ChannelEntry>,
+    /// How many serials and versions were given out.
+    changes: u64,
+}
+
+/// Entries with numbers that are used again.
+pub(super) struct Slots<E> {
+    entries: Vec<Option<E>>,
+    free: Vec<u32>,
+}
+
+impl<E> Default for Slots<E> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<E> Slots<E> {
+    fn reserve(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            u32::try_from(self.entries.len() - 1).expect("at most 2^32 of them at a time")
+        })
+    }
+
+    fn put(&mut self, id: u32, entry: E) {
+        self.entries[id as usize] = Some(entry);
+    }
+
+    fn take(&mut self, id: u32) -> Option<E> {
+        let entry = self.entries[id as usize].take();
+        if entry.is_some() {
+            self.free.push(id);
+        }
+        entry
+    }
+
+    pub(super) fn get(&self, id: u32) -> Option<&E> {
+        self.entries.get(id as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut E> {
+        self.entries.get_mut(id as usize)?.as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &E)> {
+        (0..)
+            .zip(&self.entries)
+            .filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
+    }
+
+    /// How many numbers are in use, or were.
+    pub(super) fn bound(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// How a run comes to its end.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub(super) failure: Option<Failure>,
+    pub(super) deadlock: Option<Deadlock>,
+}
+
+pub(super) struct Registry {
+    pub(super) name: Box<str>,
+    pub(super) home: Arc<Home>,
+    pub(super) began: Instant,
+    tables: Mutex<Tables>,
+    verdict: Mutex<Verdict>,
+    has_begun: AtomicBool,
+    has_ended: AtomicBool,
+    /// Who waits for the run to begin.
+    to_call: Mutex<Vec<Waker>>,
+    /// What has ended the run, for those who look afterwards.
+    last_deadlock: Mutex<Option<Deadlock>>,
+}
+
+impl Registry {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            home: Arc::new(Home::new()),
+            began: Instant::now(),
+            tables: Mutex::new(Tables::default()),
+            verdict: Mutex::new(Verdict::default()),
+            has_begun: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+            to_call: Mutex::new(Vec::new()),
+            last_deadlock: Mutex::new(None),
+        }
+    }
+
+    /// The run begins: tokens are inert from now on.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+        self.forget_forsaken();
+        let to_call = std::mem::take(&mut *self.to_call.lock());
+        for waker in to_call {
+            waker.wake();
+        }
+    }
+
+    /// Has `waker` woken when the run begins; returns whether it has begun already.
+    pub(super) fn call_at_begin(&self, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let old = {
+            let mut to_call = self.to_call.lock();
+            // Whoever begins sets the flag before it comes for the wakers.
+            if self.has_begun() {
+                return true;
+            }
+            let known = to_call.iter_mut().find(|other| other.will_wake(&waker));
+            let Some(other) = known else {
+                to_call.push(waker);
+                return false;
+            };
+            std::mem::replace(other, waker)
+        };
+        drop(old);
+        false
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.has_begun() && !self.has_ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn last_deadlock(&self) -> Option<Deadlock> {
+        self.last_deadlock.lock().clone()
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// What it knows, for as long as `read` takes: nobody can take up or give up an end meanwhile.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Tables) -> R) -> R {
+        read(&self.tables.lock())
+    }
+
+    pub(super) fn add_channel<T: Send + 'static>(&self, name: &str, channel: &Unbound<T>) -> u32 {
+        let mut tables = self.tables.lock();
+        let id = tables.channels.reserve();
+        tables.changes += 1;
+        let version = tables.changes;
+        tables.channels.put(
+            id,
+            ChannelEntry {
+                name: name.into(),
+                observed: channel.observed(),
+                senders: SmallVec::new(),
+                receivers: SmallVec::new(),
+                open: 0,
+                version,
+                rate: Cell::new(Rate::new(Instant::now())),
+            },
+        );
+        id
+    }
+
+    /// A number for a process that is about to be added.
+    pub(super) fn reserve_process(&self) -> u32 {
+        self.tables.lock().processes.reserve()
+    }
+
+    pub(super) fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+        let mut tables = self.tables.lock();
+        tables.changes += 1;
+        let serial = tables.changes;
+        let id = task.id();
+        tables.processes.put(
+            id,
+            ProcessEntry {
+                name: name.into(),
+                task,
+                kind,
+                is_open,
+                serial,
+                history: Cell::new(History::new(Instant::now())),
+            },
+        );
+    }
+
+    /// It is certain that a process ends, or goes on, only because of what the network can see.
+    pub(super) fn close_process(&self, id: u32) {
+        if let Some(entry) = self.tables.lock().processes.get_mut(id) {
+            entry.is_open = false;
+        }
+    }
+
+    /// A process has ended, and its ends are gone.
+    pub(super) fn remove_process(&self, id: u32) {
+        let entry = self.tables.lock().processes.take(id);
+        // The last hold of a task drops its future, which is foreign code.
+        drop(entry);
+    }
+
+    pub(super) fn name_of(&self, id: u32) -> String {
+        self.read(|tables| match tables.processes.get(id) {
+            Some(entry) => entry.name.to_string(),
+            None => format!("process {id}"),
+        })
+    }
+
+    fn change_channel(&self, id: u32, change: impl FnOnce(&mut ChannelEntry)) {
+        let forsaken = {
+            let mut tables = self.tables.lock();
+            tables.changes += 1;
+            let version = tables.changes;
+            let Some(entry) = tables.channels.get_mut(id) else {
+                return;
+            };
+            change(entry);
+            entry.version = version;
+            if entry.is_forsaken() {
+                tables.channels.take(id)
+            } else {
+                None
+            }
+        };
+        // Messages within credit may be dropped with it, which is foreign code.
+        drop(forsaken);
+    }
+
+    /// A process takes up an end.
+    pub(super) fn hold(&self, channel: u32, side: Side, process: u32) {
+        self.change_channel(channel, |entry| entry.holders_mut(side).push(process));
+    }
+
+    /// A process has given up an end.
+    pub(super) fn let_go(&self, channel: u32, side: Side, process: u32) {
+        self.change_channel(channel, |entry| {
+            let holders = entry.holders_mut(side);
+            if let Some(at) = holders.iter().position(|&holder| holder == process) {
+                holders.swap_remove(at);
+            }
+        });
+    }
+
+    /// An end is out in the open.
+    pub(super) fn open(&self, channel: u32) {
+        self.change_channel(channel, |entry| entry.open += 1);
+    }
+
+    /// An end is out in the open no more.
+    pub(super) fn close(&self, channel: u32) {
+        self.change_channel(channel, |entry| entry.open -= 1);
+    }
+
+    /// Channels of which nobody has an end, from which nothing can come any more, are forgotten.
+    pub(super) fn forget_forsaken(&self) {
+        let forsaken: Vec<_> = {
+            let mut tables = self.tables.lock();
+            let ids: Vec<u32> = tables
+                .channels
+                .iter()
+                .filter(|(_, entry)| entry.is_forsaken())
+                .map(|(id, _)| id)
+                .collect();
+            ids.into_iter().map(|id| tables.channels.take(id)).collect()
+        };
+        drop(forsaken);
+    }
+
+    /// Poisons every channel, so that whoever is blocked at one hears of it.
+    pub(super) fn poison_all(&self, reason: &Reason) {
+        let channels: Vec<_> = self.read(|tables| {
+            tables
+                .channels
+                .iter()
+                .map(|(_, entry)| Arc::clone(&entry.observed))
+                .collect()
+        });
+        for channel in channels {
+            channel.poison(reason.clone());
+        }
+    }
+
+    /// The tasks of all processes that have not ended and that are polled by the network's scheduler.
+    pub(super) fn tasks(&self) -> Vec<TaskRef> {
+        self.read(|tables| {
+            tables
+                .processes
+                .iter()
+                .filter(|(_, entry)| entry.kind == Kind::Process)
+                .map(|(_, entry)| entry.task.clone())
+                .collect()
+        })
+    }
+
+    /// Notes that a process has failed; the first one is what the run says at its end.
+    pub(super) fn fail(&self, failure: Failure) {
+        let mut verdict = self.verdict.lock();
+        // What fails after a deadlock has ended the run fails because of it.
+        if verdict.deadlock.is_none() {
+            verdict.failure.get_or_insert(failure);
+        }
+    }
+
+    /// Notes a deadlock that ends the run, and ends it.
+    pub(super) fn condemn(&self, deadlock: Deadlock) {
+        *self.last_deadlock.lock() = Some(deadlock.clone());
+        self.verdict.lock().deadlock.get_or_insert(deadlock);
+        self.home.stop();
+    }
+
+    /// Whether a deadlock has ended the run, and what it is called.
+    pub(super) fn deadlock(&self) -> Option<String> {
+        self.verdict
+            .lock()
+            .deadlock
+            .as_ref()
+            .map(ToString::to_string)
+    }
+
+    /// What the run has come to.
+    pub(super) fn result(&self) -> Result<(), RunError> {
+        self.has_ended.store(true, Ordering::Release);
+        let Verdict { failure, deadlock } = std::mem::take(&mut *self.verdict.lock());
+        match (failure, deadlock) {
+            (Some(failure), _) => Err(failure.into()),
+            (None, Some(deadlock)) => Err(RunError::Deadlock(Box::new(deadlock))),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Tables {
+    /// The number of the process that runs as `task`, if it is one of this network.
+    ///
+    /// # Safety
+    ///
+    /// The task is alive.
+    pub(super) unsafe fn process_of(&self, task: std::ptr::NonNull<Task>) -> Option<u32> {
+        // SAFETY: by the caller's word.
+        let id = unsafe { task.as_ref() }.id();
+        let entry = self.processes.get(id)?;
+        (entry.task.as_ptr() == task).then_some(id)
+    }
+}

@@ -1,0 +1,155 @@
+//! The watch over a network that runs: it looks for deadlocks when everybody waits, and now and then in any case.
+//!
+//! A thread of its own looks every [`INTERVAL`], so that a process that computes for long delays nothing. Looking costs
+//! the more the larger the network is; it never takes more than about a twentieth of the time.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use super::{graph, registry::Registry, report::Deadlock};
+use crate::sync::{Arc, Mutex, thread};
+
+/// How long at most a deadlock is not looked for, in a network that is looked at in a few milliseconds.
+const INTERVAL: Duration = Duration::from_millis(40);
+/// How many times as long as it takes to look, it is not looked again.
+const RESPITE: u32 = 20;
+
+/// What follows when some processes of a network are deadlocked while others still run.
+pub enum OnDeadlock {
+    /// The run ends, and returns the deadlock.
+    Return,
+    /// The closure is called, from the thread that watches, once for each set of processes that is found.
+    Call(Box<dyn FnMut(&Deadlock) + Send>),
+    /// It shows in snapshots and reports, and nothing else follows.
+    Report,
+}
+
+impl fmt::Debug for OnDeadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Return => "Return",
+            Self::Call(_) => "Call(..)",
+            Self::Report => "Report",
+        })
+    }
+}
+
+pub(super) struct Watch {
+    registry: Arc<Registry>,
+    state: Mutex<State>,
+}
+
+struct State {
+    policy: OnDeadlock,
+    /// The sets of processes that were told of, by their serials.
+    told: HashSet<Vec<u64>>,
+    /// Not before then is it looked again.
+    rests_until: Instant,
+    /// The thread that watches, to be unparked at the end.
+    watcher: Option<thread::Thread>,
+    is_over: bool,
+}
+
+impl Watch {
+    pub(super) fn new(registry: Arc<Registry>, policy: OnDeadlock) -> Arc<Self> {
+        Arc::new(Self {
+            registry,
+            state: Mutex::new(State {
+                policy,
+                told: HashSet::new(),
+                rests_until: Instant::now(),
+                watcher: None,
+                is_over: false,
+            }),
+        })
+    }
+
+    /// Everybody waits: looks at once, unless it was looked so lately that the looking would take too much time.
+    pub(super) fn look_while_idle(&self) {
+        let mut state = self.state.lock();
+        if Instant::now() >= state.rests_until {
+            self.look(&mut state);
+        }
+    }
+
+    /// Looks, and acts on what it sees.
+    fn look(&self, state: &mut State) {
+        let began = Instant::now();
+        if let Some((deadlock, serials)) = graph::deadlock(&self.registry) {
+            self.act(state, deadlock, serials);
+        }
+        let ended = Instant::now();
+        state.rests_until = ended + (ended - began) * RESPITE;
+    }
+
+    fn act(&self, state: &mut State, deadlock: Deadlock, serials: Vec<u64>) {
+        if deadlock.is_total {
+            self.registry.condemn(deadlock);
+            return;
+        }
+        match &mut state.policy {
+            OnDeadlock::Return => self.registry.condemn(deadlock),
+            OnDeadlock::Call(call) => {
+                if state.told.insert(serials) {
+                    call(&deadlock);
+                }
+            }
+            OnDeadlock::Report => {}
+        }
+    }
+
+    /// Looks now and then until the watch is over.
+    fn keep(&self) {
+        self.state.lock().watcher = Some(thread::current());
+        loop {
+            let mut state = self.state.lock();
+            if state.is_over {
+                return;
+            }
+            let now = Instant::now();
+            if now >= state.rests_until {
+                self.look(&mut state);
+            }
+            let wait = INTERVAL.max(state.rests_until.saturating_duration_since(now));
+            drop(state);
+            std::thread::park_timeout(wait);
+        }
+    }
+
+    /// Has a thread keep the watch until what is returned is dropped. Where no thread can be started, it is looked for
+    /// deadlocks only when everybody waits.
+    pub(super) fn start(self: &Arc<Self>) -> Watching {
+        let watch = Arc::clone(self);
+        let thread = std::thread::Builder::new()
+            .name("handover-watch".to_owned())
+            .spawn(move || watch.keep());
+        Watching {
+            watch: Arc::clone(self),
+            thread: thread.ok(),
+        }
+    }
+}
+
+pub(super) struct Watching {
+    watch: Arc<Watch>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        {
+            let mut state = self.watch.state.lock();
+            state.is_over = true;
+            if let Some(watcher) = &state.watcher {
+                watcher.unpark();
+            }
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic of the callback was printed; the run itself is over.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The scheduler of a network on several threads.
+//!
+//! As on one thread, the partner of a rendezvous runs next, on the thread that has woken it, so a pair that talks stays
+//! together. What waits behind it can be stolen by a thread that has nothing to do (Blumofe and Leiserson, 1999; the
+//! deques are crossbeam's).
+
+use std::{
+    mem::ManuallyDrop,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::scope,
+};
+
+use crossbeam_deque::{Steal, Stealer, Worker};
+
+use super::{
+    error::Cause,
+    executor::{STRAIGHT_MAX, end_all, retire},
+    registry::Registry,
+    watch::Watch,
+};
+use crate::sync::{
+    home::{AtHome, Local, Queued},
+    task::{TaskRef, Turn},
+    thread,
+};
+
+/// Runs all processes on so many threads, of which the one that calls is one, until they have ended or are to; those
+/// that have not ended are dropped where they are.
+///
+/// # Panics
+///
+/// If a thread cannot be started.
+pub(super) fn run(registry: &Registry, watch: &Watch, threads: usize) {
+    let queues: Vec<Worker<Queued>> = (0..threads).map(|_| Worker::new_fifo()).collect();
+    let stealers: Vec<Stealer<Queued>> = queues.iter().map(Worker::stealer).collect();
+    let crew = Crew {
+        registry,
+        watch,
+        stealers: &stealers,
+    };
+    scope(|scope| {
+        let mut queues = queues.into_iter().enumerate();
+        let first = queues.next();
+        for (number, queue) in queues {
+            let crew = &crew;
+            let started = std::thread::Builder::new()
+                .name(format!("handover-{number}"))
+                .spawn_scoped(scope, move || crew.work(number, queue));
+            if let Err(error) = started {
+                registry.home.stop();
+                panic!("a thread of the scheduler cannot be started: {error}");
+            }
+        }
+        if let Some((number, queue)) = first {
+            crew.work(number, queue);
+        }
+    });
+    end_all(registry);
+}
+
+struct Crew<'a> {
+    registry: &'a Registry,
+    watch: &'a Watch,
+    stealers: &'a [Stealer<Queued>],
+}
+
+impl Crew<'_> {
+    fn work(&self, number: usize, queue: Worker<Queued>) {
+        let home = &*self.registry.home;
+        let local = Local::among_others(home, queue);
+        let _at_home = AtHome::new(&local);
+        let mut straight = 0;
+        while !home.is_to_stop() && !home.is_empty() {
+            let next = if straight < STRAIGHT_MAX {
+                local.take_next()
+            } else {
+                None
+            };
+            let task = if let Some(task) = next {
+                straight += 1;
+                Some(task)
+            } else {
+                straight = 0;
+                if home.is_wanted() {
+                    self.welcome(&local);
+                }
+                let others = || self.steal(number, &local);
+                let first = local.take_first().or_else(|| local.take_next());
+                first.or_else(|| others().map(|Queued(task)| task))
+            };
+            match task {
+                Some(task) => self.run(&local, Queued(task)),
+                None => self.sleep(),
+            }
+        }
+    }
+
+    /// Takes in those that were woken from elsewhere.
+    fn welcome(&self, local: &Local) {
+        let mut several = false;
+        while let Some(task) = self.registry.home.take_injected() {
+            // First, for once it is in the queue another thread may run it, and it may be woken from elsewhere again.
+            task.clear_injected();
+            local.push(task.as_ptr());
+            if std::mem::replace(&mut several, true) {
+                self.registry.home.offer();
+            }
+        }
+    }
+
+    fn steal(&self, number: usize, local: &Local) -> Option<Queued> {
+        let queue = local.shared_queue()?;
+        let others = self.stealers.iter().cycle().skip(number + 1);
+        for stealer in others.take(self.stealers.len() - 1) {
+            loop {
+                match stealer.steal_batch_and_pop(queue) {
+                    Steal::Success(task) => return Some(task),
+                    Steal::Empty => break,
+                    Steal::Retry => {}
+                }
+            }
+        }
+        None
+    }
+
+    fn run(&self, local: &Local, Queued(task): Queued) {
+        // SAFETY: the executor's own hold, which it has until the task is done.
+        let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+        // What can panic here is a destructor of what the process has left.
+        // SAFETY: it was scheduled and is in no queue, so only this thread polls it.
+        let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(false) }));
+        match turn {
+            Ok(Turn::Blocked) => {}
+            Ok(Turn::Again) => {
+                local.push(task);
+                self.registry.home.offer();
+            }
+            Ok(Turn::Done) => retire(self.registry, ManuallyDrop::into_inner(held), None),
+            Err(payload) => {
+                let cause = Cause::of_panic(&*payload);
+                retire(self.registry, ManuallyDrop::into_inner(held), Some(cause));
+            }
+        }
+    }
+
+    /// Sleeps until there is something to do. The last one to fall asleep looks for a deadlock first.
+    fn sleep(&self) {
+        let home = &*self.registry.home;
+        let waker = thread::waker();
+        let is_last = home.sleeping() + 1 >= self.stealers.len();
+        if is_last {
+            self.watch.look_while_idle();
+        }
+        if !home.hear(&waker) {
+            home.hear_no_more(&waker);
+            return;
+        }
+        // What was put into a queue before the bell was hung rings nothing.
+        let nothing = self.stealers.iter().all(Stealer::is_empty);
+        if nothing && !home.is_empty() && !home.is_to_stop() {
+            thread::park();
+        }
+        home.hear_no_more(&waker);
+    }
+}

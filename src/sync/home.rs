@@ -1,0 +1,385 @@
+//! Where woken tasks wait for their turn: the queue of the thread that runs them, and the list of those that were woken
+//! from elsewhere.
+//!
+//! The task that was woken last runs next: it is the partner of a rendezvous, and the processor's caches are warm for
+//! it. A task waits in one place only, so what waits here is bounded by the number of tasks.
+//!
+//! # Invariants
+//!
+//! - A task is here once for each time that its state became `Scheduled` and it was not polled since.
+//! - Where one thread runs all tasks of a home, it alone writes their status.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    ptr::{self, NonNull},
+    task::Waker,
+};
+
+use crossbeam_deque::Worker;
+
+use super::{
+    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, fence,
+    task::{Task, TaskRef},
+};
+
+/// The home of the tasks of one network, wherever they are woken from.
+pub(crate) struct Home {
+    /// Whether several threads run its tasks.
+    shared: AtomicBool,
+    injected: Mutex<Injected>,
+    /// Whether whoever runs tasks should look beyond its own queue: something was injected, or it is to stop.
+    attention: AtomicBool,
+    stop: AtomicBool,
+    /// Tasks and threads that have not ended.
+    live: AtomicUsize,
+    /// Whom to wake when attention is wanted and everybody sleeps.
+    bells: Mutex<Vec<Waker>>,
+    /// How many bells there are, readable without the lock.
+    sleeping: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Injected {
+    first: Option<NonNull<Task>>,
+    last: Option<NonNull<Task>>,
+}
+
+// SAFETY: the tasks in it are held, and reached under the lock.
+unsafe impl Send for Injected {}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            shared: AtomicBool::new(false),
+            injected: Mutex::new(Injected::default()),
+            attention: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            live: AtomicUsize::new(0),
+            bells: Mutex::new(Vec::new()),
+            sleeping: AtomicUsize::new(0),
+        }
+    }
+
+    /// From now on several threads run its tasks. Before the first of them runs.
+    pub(crate) fn share(&self) {
+        self.shared.store(true, Ordering::Release);
+    }
+
+    /// Whether this thread runs all tasks of this home.
+    #[inline]
+    pub(crate) fn runs_here_alone(&self) -> bool {
+        let local = local();
+        if local.is_null() {
+            return false;
+        }
+        // SAFETY: what is set stays until it is unset by the thread that runs it.
+        let local = unsafe { &*local };
+        local.alone && ptr::eq(local.home, self)
+    }
+
+    #[inline]
+    pub(crate) fn wake(&self, task: &Task) {
+        let local = local();
+        if !local.is_null() {
+            // SAFETY: what is set stays until it is unset by the thread that runs it.
+            let local = unsafe { &*local };
+            if ptr::eq(local.home, self) {
+                if task.note_wake(local.alone) {
+                    local.run_next(NonNull::from(task), self);
+                }
+                return;
+            }
+        }
+        self.wake_from_elsewhere(task);
+    }
+
+    #[cold]
+    fn wake_from_elsewhere(&self, task: &Task) {
+        // Where several threads run the tasks the status says it; where one does, only that one writes the status.
+        if self.shared.load(Ordering::Acquire) && !task.note_wake(false) {
+            return;
+        }
+        self.inject(task);
+    }
+
+    /// Puts a task into the list of those that were woken from elsewhere, unless it is there.
+    pub(crate) fn inject(&self, task: &Task) {
+        if task.set_injected() {
+            return;
+        }
+        // SAFETY: alive, by the reference.
+        let held = hold(task);
+        {
+            let mut list = self.injected.lock();
+            // SAFETY: the list's lock is held.
+            unsafe { held.link(|link| *link = None) };
+            let node = held.into_raw();
+            match list.last.replace(node) {
+                Some(before) => {
+                    // SAFETY: what is in the list is held.
+                    let before = unsafe { before.as_ref() };
+                    // SAFETY: the list's lock is held.
+                    unsafe { before.link(|link| *link = Some(node)) };
+                }
+                None => list.first = Some(node),
+            }
+        }
+        self.ring();
+    }
+
+    /// Takes in a new task, which has not been scheduled. Its hold becomes that of its executor.
+    pub(crate) fn inject_new(&self, task: TaskRef) {
+        let task = task.into_raw();
+        // SAFETY: held by its executor from now on.
+        self.wake(unsafe { task.as_ref() });
+    }
+
+    /// The first of those that were woken from elsewhere, if there is one.
+    pub(crate) fn take_injected(&self) -> Option<TaskRef> {
+        let mut list = self.injected.lock();
+        let first = list.first?;
+        // SAFETY: what is in the list is held.
+        let task = unsafe { first.as_ref() };
+        // SAFETY: the list's lock is held.
+        list.first = unsafe { task.link(Option::take) };
+        if list.first.is_none() {
+            list.last = None;
+        }
+        // SAFETY: it was put there by `into_raw`, and taken off.
+        Some(unsafe { TaskRef::from_raw(first) })
+    }
+
+    /// Asks whoever runs tasks to look beyond its own queue, and wakes it.
+    pub(crate) fn ring(&self) {
+        self.attention.store(true, Ordering::Release);
+        let bells = {
+            let mut bells = self.bells.lock();
+            self.sleeping.store(0, Ordering::Relaxed);
+            std::mem::take(&mut *bells)
+        };
+        for bell in bells {
+            bell.wake();
+        }
+    }
+
+    /// Something was put where another may take it from: wakes one who sleeps.
+    pub(crate) fn offer(&self) {
+        // Pairs with that of `hear`: either this sees who sleeps, or that one, who looks once more, sees what was put.
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let bell = {
+            let mut bells = self.bells.lock();
+            let bell = bells.pop();
+            self.sleeping.store(bells.len(), Ordering::Relaxed);
+            bell
+        };
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+    }
+
+    /// How many sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        self.sleeping.load(Ordering::Relaxed)
+    }
+
+    /// Has `waker` not woken any more.
+    pub(crate) fn hear_no_more(&self, waker: &Waker) {
+        let mut bells = self.bells.lock();
+        bells.retain(|other| !other.will_wake(waker));
+        self.sleeping.store(bells.len(), Ordering::Relaxed);
+    }
+
+    /// Whether attention is wanted; it is given, then.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) && self.attention.swap(false, Ordering::AcqRel)
+    }
+
+    /// Has `waker` woken at the next ring; returns false if attention is wanted already.
+    pub(crate) fn hear(&self, waker: &Waker) -> bool {
+        let bell = waker.clone();
+        let mut bells = self.bells.lock();
+        if !bells.iter().any(|other| other.will_wake(&bell)) {
+            bells.push(bell);
+        }
+        self.sleeping.store(bells.len(), Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        // Whoever rings sets the flag before it comes for the bells.
+        !self.attention.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    #[inline]
+    pub(crate) fn is_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn one_more(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One has ended.
+    pub(crate) fn one_less(&self) {
+        if self.live.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.ring();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.load(Ordering::Acquire) == 0
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if super::run_is_over() {
+            return;
+        }
+        while let Some(task) = self.take_injected() {
+            drop(task);
+        }
+    }
+}
+
+fn hold(task: &Task) -> TaskRef {
+    // SAFETY: the task is alive, by the reference; the hold that is forgotten is no hold.
+    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
+    (*alive).clone()
+}
+
+/// The queue of a thread that runs tasks.
+pub(crate) struct Local {
+    home: *const Home,
+    /// Whether no other thread runs tasks of this home.
+    alone: bool,
+    /// The task that was woken last.
+    next: Cell<Option<NonNull<Task>>>,
+    queue: Queue,
+}
+
+enum Queue {
+    Own(UnsafeCell<VecDeque<NonNull<Task>>>),
+    /// One from which other threads may steal.
+    Shared(Worker<Queued>),
+}
+
+/// A task in a queue from which other threads may steal.
+#[derive(Clone, Copy)]
+pub(crate) struct Queued(pub(crate) NonNull<Task>);
+
+// SAFETY: a task may be reached from any thread.
+unsafe impl Send for Queued {}
+
+impl Local {
+    pub(crate) fn alone(home: &Home) -> Self {
+        Self {
+            home,
+            alone: true,
+            next: Cell::new(None),
+            queue: Queue::Own(UnsafeCell::new(VecDeque::new())),
+        }
+    }
+
+    /// One of several threads that run the tasks of `home`, which is [shared](Home::share).
+    pub(crate) fn among_others(home: &Home, queue: Worker<Queued>) -> Self {
+        Self {
+            home,
+            alone: false,
+            next: Cell::new(None),
+            queue: Queue::Shared(queue),
+        }
+    }
+
+    #[inline]
+    fn run_next(&self, task: NonNull<Task>, home: &Home) {
+        if let Some(other) = self.next.replace(Some(task)) {
+            self.push(other);
+            if !self.alone {
+                home.offer();
+            }
+        }
+    }
+
+    /// The queue from which other threads may steal, if it is such a one.
+    pub(crate) fn shared_queue(&self) -> Option<&Worker<Queued>> {
+        match &self.queue {
+            Queue::Own(_) => None,
+            Queue::Shared(queue) => Some(queue),
+        }
+    }
+
+    /// Puts a task last.
+    #[inline]
+    pub(crate) fn push(&self, task: NonNull<Task>) {
+        match &self.queue {
+            Queue::Own(queue) => queue.with_mut(|queue| {
+                // SAFETY: only the thread that runs it comes here, and never within itself.
+                unsafe { &mut *queue }.push_back(task);
+            }),
+            Queue::Shared(queue) => queue.push(Queued(task)),
+        }
+    }
+
+    /// The task that was woken last, unless there is none.
+    #[inline]
+    pub(crate) fn take_next(&self) -> Option<NonNull<Task>> {
+        self.next.take()
+    }
+
+    /// The task that has waited longest.
+    #[inline]
+    pub(crate) fn take_first(&self) -> Option<NonNull<Task>> {
+        match &self.queue {
+            // SAFETY: as for `push`.
+            Queue::Own(queue) => queue.with_mut(|queue| unsafe { &mut *queue }.pop_front()),
+            Queue::Shared(queue) => queue.pop().map(|Queued(task)| task),
+        }
+    }
+}
+
+#[cfg(not(loom))]
+thread_local! {
+    static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
+}
+#[cfg(loom)]
+loom::thread_local! {
+    static LOCAL: Cell<*const Local> = Cell::new(ptr::null());
+}
+
+#[inline]
+fn local() -> *const Local {
+    #[cfg(not(loom))]
+    return LOCAL.get();
+    #[cfg(loom)]
+    LOCAL.with(Cell::get)
+}
+
+/// This thread runs the tasks of a home until it is dropped.
+pub(crate) struct AtHome<'a> {
+    before: *const Local,
+    _local: &'a Local,
+}
+
+impl<'a> AtHome<'a> {
+    pub(crate) fn new(local: &'a Local) -> Self {
+        Self {
+            before: LOCAL.with(|cell| cell.replace(local)),
+            _local: local,
+        }
+    }
+}
+
+impl Drop for AtHome<'_> {
+    fn drop(&mut self) {
+        LOCAL.with(|cell| cell.set(self.before));
+    }
+}
