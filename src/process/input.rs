@@ -48,7 +48,7 @@ impl<T> In<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvTimeoutError`]; no message was taken then.
+    /// [`RecvTimeoutError`](crate::channel::RecvTimeoutError); no message was taken then.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> RecvTimeoutFuture<'_, T> {
         self.end.recv_timeout_async(timeout)
@@ -144,14 +144,14 @@ impl<T> In<T> {
         self.end.poison(reason)
     }
 
-    /// Takes an end out of the network; see [`Out::take_out`].
+    /// Takes an end out of the network; see [`Out::take_out`](super::Out::take_out).
     #[must_use]
     pub fn take_out(&self) -> Receiver<T> {
         self.tie.registry.open(self.tie.channel);
         self.end.clone()
     }
 
-    /// One more end of the channel, for another process; see [`Out::parcel`].
+    /// One more end of the channel, for another process; see [`Out::parcel`](super::Out::parcel).
     #[must_use]
     pub fn parcel(&self) -> Parcel<Self> {
         Parcel {

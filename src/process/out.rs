@@ -32,7 +32,7 @@ impl<T> Out<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], with the message.
+    /// [`SendError`](crate::channel::SendError), with the message.
     #[track_caller]
     pub fn send(&self, message: T) -> SendFuture<'_, T> {
         self.end.send_async(message)
@@ -42,7 +42,7 @@ impl<T> Out<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`]; the message is in `home` then.
+    /// [`SendError`](crate::channel::SendError); the message is in `home` then.
     #[track_caller]
     pub fn send_from<'a>(&'a self, home: &'a mut Option<T>) -> SendFromFuture<'a, T> {
         self.end.send_from(home)
@@ -52,7 +52,7 @@ impl<T> Out<T> {
     ///
     /// # Errors
     ///
-    /// [`SendTimeoutError`], with the message.
+    /// [`SendTimeoutError`](crate::channel::SendTimeoutError), with the message.
     #[track_caller]
     pub fn send_timeout(&self, message: T, timeout: Duration) -> SendTimeoutFuture<'_, T> {
         self.end.send_timeout_async(message, timeout)
@@ -69,7 +69,7 @@ impl<T> Out<T> {
     ///
     /// # Errors
     ///
-    /// [`SendTimeoutError`]; the message is in `home` then.
+    /// [`SendTimeoutError`](crate::channel::SendTimeoutError); the message is in `home` then.
     #[track_caller]
     pub fn send_timeout_from<'a>(
         &'a self,
@@ -132,7 +132,7 @@ impl<T> Out<T> {
     }
 
     /// One more end of the channel, for another process: one that it is sent to in a message, which
-    /// [adopts](Here::adopt) it, or one that this process [starts](Here::start).
+    /// [adopts](super::Here::adopt) it, or one that this process [starts](super::Here::start).
     ///
     /// Until then the channel is open.
     #[must_use]

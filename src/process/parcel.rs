@@ -35,7 +35,7 @@ impl Drop for Openness {
 
 /// An end of a channel on its way to another process, inside a message.
 ///
-/// Its channel is open until the process that gets it has adopted it ([`Here::adopt`]), or it is dropped.
+/// Its channel is open until the process that gets it has adopted it ([`Here::adopt`](super::Here::adopt)), or it is dropped.
 pub struct Parcel<P: Mobile> {
     pub(super) end: P::End,
     pub(super) openness: Openness,
