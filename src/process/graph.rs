@@ -147,7 +147,7 @@ fn look_at(
 
 /// Looks for a deadlock, and tells the serials of the processes in it, by which it can be told from another.
 pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
-    let (first, first_versions) = registry.read(|tables| {
+    let (first, first_versions) = registry.look(|tables| {
         let picture = collect(tables);
         snapshot::note(tables, &picture);
         let versions = versions(tables, &picture);
@@ -156,7 +156,7 @@ pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
     if !first.processes.iter().flatten().any(Seen::is_certain) {
         return None;
     }
-    registry.read(|tables| {
+    registry.look(|tables| {
         let candidates = knot(tables, &first, &first_versions);
         if candidates.iter().all(|is_in| !is_in) {
             return None;

@@ -276,8 +276,8 @@ impl Network {
             on_deadlock,
             ..
         } = self;
-        registry.begin();
         registry.home.share();
+        registry.begin();
         let watch = Watch::new(Arc::clone(&registry), on_deadlock);
         processes.begin();
         let _watching = watch.start();

@@ -193,10 +193,29 @@ impl Registry {
     pub(super) fn begin(&self) {
         self.has_begun.store(true, Ordering::Release);
         self.forget_forsaken();
+        if !self.home.is_shared() && Home::can_own() {
+            self.own_channels();
+        }
         let to_call = std::mem::take(&mut *self.to_call.lock());
         for waker in to_call {
             waker.wake();
         }
+    }
+
+    /// The one thread that will run the processes owns the channels of which nobody else has an end.
+    fn own_channels(&self) {
+        self.read(|tables| {
+            let is_run_here = |id: &u32| {
+                let entry = tables.processes.get(*id);
+                entry.is_some_and(|entry| entry.kind == Kind::Process)
+            };
+            for (_, entry) in tables.channels.iter() {
+                let mut holders = entry.senders.iter().chain(&entry.receivers);
+                if entry.open == 0 && holders.all(is_run_here) {
+                    entry.observed.own(&self.home);
+                }
+            }
+        });
     }
 
     /// Has `waker` woken when the run begins; returns whether it has begun already.
@@ -234,6 +253,13 @@ impl Registry {
     /// What it knows, for as long as `read` takes: nobody can take up or give up an end meanwhile.
     pub(super) fn read<R>(&self, read: impl FnOnce(&Tables) -> R) -> R {
         read(&self.tables.lock())
+    }
+
+    /// As [`read`](Self::read), where the channels are looked at too, all of them.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Tables) -> R) -> R {
+        let tables = self.tables.lock();
+        let _suspension = self.home.suspend_bias_for_long();
+        look(&tables)
     }
 
     pub(super) fn add_channel<T: Send + 'static>(&self, name: &str, channel: &Unbound<T>) -> u32 {
@@ -337,7 +363,10 @@ impl Registry {
 
     /// An end is out in the open.
     pub(super) fn open(&self, channel: u32) {
-        self.change_channel(channel, |entry| entry.open += 1);
+        self.change_channel(channel, |entry| {
+            entry.open += 1;
+            entry.observed.disown();
+        });
     }
 
     /// An end is out in the open no more.

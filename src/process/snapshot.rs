@@ -1,7 +1,7 @@
 //! Everything about a network at one moment: who waits for whom, since when, and where it is held up.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     time::{Duration, Instant},
 };
@@ -40,7 +40,7 @@ impl Observer {
         let deadlock = graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock);
         let deadlock = deadlock.or_else(|| self.registry.last_deadlock());
         self.registry
-            .read(|tables| take(&self.registry, tables, deadlock))
+            .look(|tables| take(&self.registry, tables, deadlock))
     }
 }
 
@@ -260,6 +260,9 @@ fn weight_of(passed: Duration) -> f64 {
 /// The largest network of which it is worked out at each look who waits for whom.
 const MEASURED_MAX: usize = 20_000;
 
+/// How many waits are followed at most in one look: in larger networks it is worked out for some.
+const STEPS_MAX: i64 = 100_000;
+
 /// Notes what a picture tells about the time since the last one.
 pub(super) fn note(tables: &Tables, picture: &Picture) {
     let now = Instant::now();
@@ -308,19 +311,31 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
                 .extend(entry.holders(side).iter().filter(|&&id| id != op.process));
         }
     }
+    // From those who do not wait, against the direction of waiting.
+    let mut waited_for: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (&waiter, others) in &waits_for {
+        for &other in others {
+            waited_for.entry(other).or_default().push(waiter);
+        }
+    }
+    let mut steps_left = STEPS_MAX;
     let mut counts = HashMap::new();
-    let mut visited: HashMap<u32, u32> = HashMap::new();
-    for &waiter in waits_for.keys() {
-        let mut stack = vec![waiter];
+    let ends = waited_for.keys().filter(|id| !waits_for.contains_key(id));
+    for &end in ends {
+        let mut found: HashSet<u32> = HashSet::new();
+        let mut stack = vec![end];
         while let Some(here) = stack.pop() {
-            if visited.insert(here, waiter) == Some(waiter) {
-                continue;
+            for &waiter in waited_for.get(&here).into_iter().flatten() {
+                steps_left -= 1;
+                if found.insert(waiter) {
+                    stack.push(waiter);
+                }
             }
-            match waits_for.get(&here) {
-                Some(others) => stack.extend(others),
-                None => *counts.entry(here).or_insert(0) += 1,
+            if steps_left <= 0 {
+                return counts;
             }
         }
+        counts.insert(end, found.len());
     }
     counts
 }

@@ -19,8 +19,8 @@ use std::{
 use crossbeam_deque::Worker;
 
 use super::{
-    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, fence,
-    task::{Task, TaskRef},
+    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
+    task::{State, Task, TaskRef, Way},
 };
 
 /// The home of the tasks of one network, wherever they are woken from.
@@ -35,6 +35,8 @@ pub(crate) struct Home {
     live: AtomicUsize,
     /// Whom to wake when attention is wanted and everybody sleeps.
     bells: Mutex<Vec<Waker>>,
+    /// How many want the locks that this home owns, or have them.
+    suspensions: AtomicUsize,
     /// How many bells there are, readable without the lock.
     sleeping: AtomicUsize,
 }
@@ -57,7 +59,46 @@ impl Home {
             stop: AtomicBool::new(false),
             live: AtomicUsize::new(0),
             bells: Mutex::new(Vec::new()),
+            suspensions: AtomicUsize::new(0),
             sleeping: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether several threads run its tasks.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Acquire)
+    }
+
+    /// Whether the thread of a home can own locks.
+    pub(crate) fn can_own() -> bool {
+        barrier::is_there()
+    }
+
+    /// Whether its thread, which has just said that it is inside a lock, has it. `Acquire`: it sees what was done under
+    /// the lock while the bias was suspended.
+    #[inline]
+    pub(crate) fn is_biased(&self) -> bool {
+        barrier::light();
+        self.suspensions.load(Ordering::Acquire) == 0
+    }
+
+    /// From now on, and until what is returned is dropped, its thread takes the locks that it owns as everybody does.
+    /// It may be inside one still.
+    pub(crate) fn suspend_bias(&self) -> Suspension<'_> {
+        self.suspensions.fetch_add(1, Ordering::SeqCst);
+        if SUSPENDED.with(|suspended| !ptr::eq(suspended.get(), self)) {
+            barrier::heavy();
+        }
+        Suspension(self)
+    }
+
+    /// As [`suspend_bias`](Self::suspend_bias); and while it lasts this thread suspends it again at no further cost.
+    pub(crate) fn suspend_bias_for_long(&self) -> LongSuspension<'_> {
+        let suspension = self.suspend_bias();
+        let before = SUSPENDED.with(|suspended| suspended.replace(self));
+        LongSuspension {
+            before,
+            _suspension: suspension,
         }
     }
 
@@ -69,13 +110,7 @@ impl Home {
     /// Whether this thread runs all tasks of this home.
     #[inline]
     pub(crate) fn runs_here_alone(&self) -> bool {
-        let local = local();
-        if local.is_null() {
-            return false;
-        }
-        // SAFETY: what is set stays until it is unset by the thread that runs it.
-        let local = unsafe { &*local };
-        local.alone && ptr::eq(local.home, self)
+        ptr::eq(home_of_this_thread(), self)
     }
 
     #[inline]
@@ -256,6 +291,28 @@ fn hold(task: &Task) -> TaskRef {
     (*alive).clone()
 }
 
+/// See [`Home::suspend_bias`].
+pub(crate) struct Suspension<'a>(&'a Home);
+
+impl Drop for Suspension<'_> {
+    /// `Release` pairs with the owner's next look.
+    fn drop(&mut self) {
+        self.0.suspensions.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// See [`Home::suspend_bias_for_long`].
+pub(crate) struct LongSuspension<'a> {
+    before: *const Home,
+    _suspension: Suspension<'a>,
+}
+
+impl Drop for LongSuspension<'_> {
+    fn drop(&mut self) {
+        SUSPENDED.with(|suspended| suspended.set(self.before));
+    }
+}
+
 /// The queue of a thread that runs tasks.
 pub(crate) struct Local {
     home: *const Home,
@@ -264,6 +321,21 @@ pub(crate) struct Local {
     /// The task that was woken last.
     next: Cell<Option<NonNull<Task>>>,
     queue: Queue,
+    /// How many tasks may still be run in the middle of the turn of another, before that one gives way.
+    within_left: Cell<u32>,
+    /// How many turns are under way, each within the one before.
+    depth: Cell<u32>,
+}
+
+/// How many turns may be under way at a time, each within the one before: what this saves is one stack frame deep.
+const DEPTH_MAX: u32 = 4;
+/// How many turns may be had within one. Then the partner waits for its turn, so that others have theirs.
+const WITHIN_MAX: u32 = 64;
+
+/// What runs a task for a thread: its executor.
+pub(crate) trait Runner {
+    /// Runs `task`, which is scheduled, for a turn, in the middle of the turn of another.
+    fn run_within(&self, task: NonNull<Task>);
 }
 
 enum Queue {
@@ -286,6 +358,8 @@ impl Local {
             alone: true,
             next: Cell::new(None),
             queue: Queue::Own(UnsafeCell::new(VecDeque::new())),
+            within_left: Cell::new(0),
+            depth: Cell::new(0),
         }
     }
 
@@ -296,7 +370,15 @@ impl Local {
             alone: false,
             next: Cell::new(None),
             queue: Queue::Shared(queue),
+            within_left: Cell::new(0),
+            depth: Cell::new(0),
         }
+    }
+
+    /// A turn begins that is within no other.
+    #[inline]
+    pub(crate) fn begin_turn(&self) {
+        self.within_left.set(WITHIN_MAX);
     }
 
     #[inline]
@@ -349,10 +431,30 @@ impl Local {
 #[cfg(not(loom))]
 thread_local! {
     static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
+    /// The home of which this thread alone runs the tasks, or nowhere.
+    static HOME: Cell<*const Home> = const { Cell::new(NOWHERE) };
+    /// What runs the tasks of that home.
+    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = const { Cell::new(None) };
+    /// The home of which this thread has suspended the bias for long.
+    static SUSPENDED: Cell<*const Home> = const { Cell::new(ptr::null()) };
 }
+/// No home is there, and it is not null.
+const NOWHERE: *const Home = ptr::without_provenance(usize::MAX);
 #[cfg(loom)]
 loom::thread_local! {
     static LOCAL: Cell<*const Local> = Cell::new(ptr::null());
+    static HOME: Cell<*const Home> = Cell::new(NOWHERE);
+    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = Cell::new(None);
+    static SUSPENDED: Cell<*const Home> = Cell::new(ptr::null());
+}
+
+/// The home of which this thread alone runs the tasks; it is not null, whatever it is.
+#[inline]
+pub(crate) fn home_of_this_thread() -> *const Home {
+    #[cfg(not(loom))]
+    return HOME.get();
+    #[cfg(loom)]
+    HOME.with(Cell::get)
 }
 
 #[inline]
@@ -363,16 +465,69 @@ fn local() -> *const Local {
     LOCAL.with(Cell::get)
 }
 
+/// Whether this thread may run `task` at once, in the middle of the turn of another: it is blocked, and at home here.
+#[inline]
+pub(crate) fn may_run_within(task: &Task) -> bool {
+    let Way::Executor(home) = &task.way else {
+        return false;
+    };
+    if !home.runs_here_alone() || task.status().state() != State::Blocked {
+        return false;
+    }
+    let local = local();
+    if local.is_null() {
+        return false;
+    }
+    // SAFETY: what is set stays until it is unset by the thread that runs it.
+    let local = unsafe { &*local };
+    local.depth.get() < DEPTH_MAX && local.within_left.get() > 0
+}
+
+/// Runs `task` for a turn, in the middle of the turn of another.
+///
+/// # Safety
+///
+/// [`may_run_within`] has said that it may, just now.
+#[inline]
+pub(crate) unsafe fn run_within(task: NonNull<Task>) {
+    // SAFETY: by the caller's word.
+    let local = unsafe { &*local() };
+    // SAFETY: it is blocked, so it is alive.
+    let is_scheduled = unsafe { task.as_ref() }.note_wake(true);
+    debug_assert!(is_scheduled, "it was blocked");
+    let runner = RUNNER.with(Cell::get);
+    let Some(runner) = runner else {
+        local.push(task);
+        return;
+    };
+    local.within_left.set(local.within_left.get() - 1);
+    local.depth.set(local.depth.get() + 1);
+    // SAFETY: what is set stays until it is unset by the thread that runs it.
+    unsafe { runner.as_ref() }.run_within(task);
+    local.depth.set(local.depth.get() - 1);
+}
+
 /// This thread runs the tasks of a home until it is dropped.
 pub(crate) struct AtHome<'a> {
     before: *const Local,
+    home_before: *const Home,
+    runner_before: Option<NonNull<dyn Runner>>,
     _local: &'a Local,
 }
 
 impl<'a> AtHome<'a> {
-    pub(crate) fn new(local: &'a Local) -> Self {
+    /// `runner` runs tasks in the middle of the turns of others; if there is none, they wait for theirs.
+    pub(crate) fn new(local: &'a Local, runner: Option<&'a (dyn Runner + 'a)>) -> Self {
+        let runner = runner.map(|runner| {
+            let runner: NonNull<dyn Runner + 'a> = NonNull::from(runner);
+            // SAFETY: only the lifetime changes; it is unset before that ends.
+            unsafe { std::mem::transmute::<NonNull<dyn Runner + 'a>, NonNull<dyn Runner>>(runner) }
+        });
         Self {
+            runner_before: RUNNER.with(|cell| cell.replace(runner)),
             before: LOCAL.with(|cell| cell.replace(local)),
+            home_before: HOME
+                .with(|cell| cell.replace(if local.alone { local.home } else { NOWHERE })),
             _local: local,
         }
     }
@@ -381,5 +536,7 @@ impl<'a> AtHome<'a> {
 impl Drop for AtHome<'_> {
     fn drop(&mut self) {
         LOCAL.with(|cell| cell.set(self.before));
+        HOME.with(|cell| cell.set(self.home_before));
+        RUNNER.with(|cell| cell.set(self.runner_before));
     }
 }

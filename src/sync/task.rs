@@ -52,15 +52,14 @@ const TURN: usize = 1 << STATE_BITS;
 impl State {
     #[inline]
     fn of(status: usize) -> Self {
-        const ALL: [State; 6] = [
-            State::Blocked,
-            State::Scheduled,
-            State::Running,
-            State::RunningWoken,
-            State::Timed,
-            State::Done,
-        ];
-        ALL[status & STATE_MASK]
+        match status & STATE_MASK {
+            0 => Self::Blocked,
+            1 => Self::Scheduled,
+            2 => Self::Running,
+            3 => Self::RunningWoken,
+            4 => Self::Timed,
+            _ => Self::Done,
+        }
     }
 }
 
