@@ -30,7 +30,7 @@ pub struct Party {
 
 /// With how many waiters a party waits, and the task that counts them, if one lends its handle.
 struct Waits {
-    parts: usize,
+    parts: u32,
     task: Option<NonNull<Task>>,
 }
 
@@ -107,7 +107,7 @@ impl Party {
     /// # Safety
     ///
     /// The caller owns the party and holds the locks of all channels on which it has a waiter.
-    pub(super) unsafe fn wait(&self, wake: Wake, parts: usize) -> Option<Wake> {
+    pub(super) unsafe fn wait(&self, wake: Wake, parts: u32) -> Option<Wake> {
         let task = wake.lender();
         // SAFETY: by the caller's word.
         unsafe { self.count(Waits { parts, task }) };

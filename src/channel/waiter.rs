@@ -307,7 +307,7 @@ impl<T> Waiter<T> {
 /// `task` does not wait with so many of its waiters any more. A waiter that was moved from one task to another cannot
 /// tell the first, which may be gone; that one counts too many, and is never taken for blocked on all it has.
 #[inline]
-pub(super) fn uncount(task: NonNull<Task>, fewer: usize) {
+pub(super) fn uncount(task: NonNull<Task>, fewer: u32) {
     if task::current() == Some(task) {
         // SAFETY: it runs, so it is alive.
         unsafe { task.as_ref() }.uncount_waits(fewer);

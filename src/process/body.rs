@@ -2,11 +2,13 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
+    pin::Pin,
+    task::{Context, Poll},
 };
+
+use pin_project_lite::pin_project;
 
 use super::{
     error::{Cause, Failure, ProcessResult},
@@ -65,33 +67,70 @@ impl Body {
     }
 }
 
-async fn live<P, F>(registry: Arc<Registry>, id: u32, ports: P, process: F)
+/// The process from its first step to its last. What it captures is used where it is, and not moved into locals: a
+/// future keeps room for both.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its arguments twice"
+)]
+fn live<P, F>(
+    registry: Arc<Registry>,
+    id: u32,
+    ports: P,
+    process: F,
+) -> impl Future<Output = ()> + Send
 where
     P: Bound,
     F: for<'a> Process<'a, P> + 'static,
 {
-    let result = contained(process, &ports).await;
-    end(&registry, id, ports, result);
+    async move {
+        let result = contained(process, &ports).await;
+        end(&registry, id, ports, result);
+    }
 }
 
-/// Runs the process; a panic is its failure, and nobody else's.
-async fn contained<'a, P, F>(process: F, ports: &'a P) -> Result<(), Cause>
+/// Begins a process. Nothing of it is seen after a panic but its ports, which are as whole as channels are.
+fn contained<'a, P, F>(process: F, ports: &'a P) -> Contained<F::Future>
 where
     F: Process<'a, P>,
 {
-    // Nothing of the process is seen after a panic but its ports, which are as whole as channels are.
-    let begun = catch_unwind(AssertUnwindSafe(|| process.begin(ports)));
-    let future = begun.map_err(|payload| Cause::of_panic(&*payload))?;
-    let mut future = pin!(future);
-    poll_fn(move |context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
+    match catch_unwind(AssertUnwindSafe(|| process.begin(ports))) {
+        Ok(future) => Contained {
+            future: Some(future),
+            cause: None,
+        },
+        Err(payload) => Contained {
+            future: None,
+            cause: Some(Box::new(Cause::of_panic(&*payload))),
+        },
+    }
+}
+
+pin_project! {
+    /// A process under way; a panic is its failure, and nobody else's.
+    struct Contained<F> {
+        #[pin]
+        future: Option<F>,
+        // Why it has not begun.
+        cause: Option<Box<Cause>>,
+    }
+}
+
+impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
+    type Output = Result<(), Cause>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Ready(this.cause.take().map_or(Ok(()), |cause| Err(*cause)));
+        };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Cause::Error)),
             Err(payload) => Poll::Ready(Err(Cause::of_panic(&*payload))),
         }
-    })
-    .await
+    }
 }
 
 /// The end of a process: if it failed, it poisons what it holds; it gives up its ends, and then its place.

@@ -149,7 +149,7 @@ fn look_at(
 pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
     let (first, first_versions) = registry.look(|tables| {
         let picture = collect(tables);
-        snapshot::note(tables, &picture);
+        snapshot::note(registry, tables, &picture);
         let versions = versions(tables, &picture);
         (picture, versions)
     });

@@ -96,6 +96,8 @@ pub(super) struct Tables {
     pub(super) channels: Slots<ChannelEntry>,
     /// How many serials and versions were given out.
     changes: u64,
+    /// When it was looked at everything last.
+    pub(super) looked_at_ms: Cell<u32>,
 }
 
 /// Entries with numbers that are used again.
@@ -163,7 +165,7 @@ pub(super) struct Verdict {
 pub(super) struct Registry {
     pub(super) name: Box<str>,
     pub(super) home: Arc<Home>,
-    pub(super) began: Instant,
+    began: Instant,
     tables: Mutex<Tables>,
     verdict: Mutex<Verdict>,
     has_begun: AtomicBool,
@@ -250,6 +252,11 @@ impl Registry {
         self.has_begun.load(Ordering::Acquire)
     }
 
+    /// For how long it has existed, in milliseconds; after seven weeks it stands still.
+    pub(super) fn age_ms(&self) -> u32 {
+        u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX)
+    }
+
     /// What it knows, for as long as `read` takes: nobody can take up or give up an end meanwhile.
     pub(super) fn read<R>(&self, read: impl FnOnce(&Tables) -> R) -> R {
         read(&self.tables.lock())
@@ -276,7 +283,7 @@ impl Registry {
                 receivers: SmallVec::new(),
                 open: 0,
                 version,
-                rate: Cell::new(Rate::new(Instant::now())),
+                rate: Cell::new(Rate::default()),
             },
         );
         id
@@ -300,7 +307,7 @@ impl Registry {
                 kind,
                 is_open,
                 serial,
-                history: Cell::new(History::new(Instant::now())),
+                history: Cell::new(History::begun(self.age_ms())),
             },
         );
     }

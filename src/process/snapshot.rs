@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -181,73 +181,66 @@ const MEMORY: Duration = Duration::from_secs(2);
 /// Less time than this says too little about a rate.
 const RATE_TIME_MIN: Duration = Duration::from_millis(30);
 
-/// What was seen of a process over time.
-#[derive(Debug, Clone, Copy)]
+/// What was seen of a process over time; there may be millions of them. Instants are milliseconds of the network's age.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct History {
-    turn: usize,
-    since: Instant,
-    looked_at: Instant,
-    blocked_part: f64,
-    waited_for_by: f64,
+    /// The low bits of the turn in which it was seen last.
+    turn: u32,
+    since_ms: u32,
+    blocked_part: f32,
+    waited_for_by: f32,
 }
 
 impl History {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn begun(now_ms: u32) -> Self {
         Self {
-            turn: 0,
-            since: now,
-            looked_at: now,
-            blocked_part: 0.0,
-            waited_for_by: 0.0,
+            since_ms: now_ms,
+            ..Self::default()
         }
     }
 
-    /// Since when it has not moved.
-    fn since(self) -> Instant {
-        self.since
-    }
-
-    fn look(&mut self, now: Instant, turn: usize, is_blocked: bool, waited_for_by: usize) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "of a turn it is enough to see that it is another; an average needs few digits"
+    )]
+    fn look(&mut self, now_ms: u32, weight: f64, turn: usize, is_blocked: bool, by: usize) {
+        let turn = turn as u32;
         if turn != self.turn {
             self.turn = turn;
-            self.since = now;
+            self.since_ms = now_ms;
         }
-        let weight = weight_of(now - self.looked_at);
-        self.looked_at = now;
+        let weight = weight as f32;
         let blocked = if is_blocked { 1.0 } else { 0.0 };
         self.blocked_part += (blocked - self.blocked_part) * weight;
         #[expect(clippy::cast_precision_loss, reason = "a number of processes")]
-        let waited_for_by = waited_for_by as f64;
-        self.waited_for_by += (waited_for_by - self.waited_for_by) * weight;
+        let by = by as f32;
+        self.waited_for_by += (by - self.waited_for_by) * weight;
     }
 }
 
 /// What was seen of a channel over time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rate {
-    looked_at: Instant,
     handed_over: u64,
-    per_second: f64,
+    looked_at_ms: u32,
+    per_second: f32,
 }
 
 impl Rate {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            looked_at: now,
-            handed_over: 0,
-            per_second: 0.0,
-        }
-    }
-
-    fn look(&mut self, now: Instant, handed_over: u64) {
-        let passed = now - self.looked_at;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "it is a rate"
+    )]
+    fn look(&mut self, now_ms: u32, handed_over: u64) {
+        let passed = Duration::from_millis(u64::from(now_ms.saturating_sub(self.looked_at_ms)));
         if passed < RATE_TIME_MIN {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "it is a rate")]
-        let rate = handed_over.saturating_sub(self.handed_over) as f64 / passed.as_secs_f64();
-        self.per_second += (rate - self.per_second) * weight_of(passed);
-        self.looked_at = now;
+        let more = handed_over.saturating_sub(self.handed_over);
+        let rate = (more as f64 / passed.as_secs_f64()) as f32;
+        self.per_second += (rate - self.per_second) * weight_of(passed) as f32;
+        self.looked_at_ms = now_ms;
         self.handed_over = handed_over;
     }
 }
@@ -264,8 +257,11 @@ const MEASURED_MAX: usize = 20_000;
 const STEPS_MAX: i64 = 100_000;
 
 /// Notes what a picture tells about the time since the last one.
-pub(super) fn note(tables: &Tables, picture: &Picture) {
-    let now = Instant::now();
+pub(super) fn note(registry: &Registry, tables: &Tables, picture: &Picture) {
+    let now_ms = registry.age_ms();
+    let weight = weight_of(Duration::from_millis(u64::from(
+        now_ms.saturating_sub(tables.looked_at_ms.replace(now_ms)),
+    )));
     let waited_for_by = if picture.processes.len() <= MEASURED_MAX {
         waited_for_by(tables, picture)
     } else {
@@ -275,14 +271,14 @@ pub(super) fn note(tables: &Tables, picture: &Picture) {
         if let Some(seen) = &picture.processes[id as usize] {
             let mut history = entry.history.get();
             let by = waited_for_by.get(&id).copied().unwrap_or(0);
-            history.look(now, seen.status.turn(), is_blocked(seen), by);
+            history.look(now_ms, weight, seen.status.turn(), is_blocked(seen), by);
             entry.history.set(history);
         }
     }
     for (id, entry) in tables.channels.iter() {
         if let Some(tally) = &picture.tallies[id as usize] {
             let mut rate = entry.rate.get();
-            rate.look(now, tally.handed_over);
+            rate.look(now_ms, tally.handed_over);
             entry.rate.set(rate);
         }
     }
@@ -344,7 +340,7 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
 
 fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Snapshot {
     let picture = graph::collect(tables);
-    note(tables, &picture);
+    note(registry, tables, &picture);
     let mut waits: HashMap<u32, Vec<Wait>> = HashMap::new();
     let mut waiting: HashMap<u32, (usize, usize)> = HashMap::new();
     for op in &picture.ops {
@@ -357,14 +353,14 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             Operation::Demand | Operation::Closing => {}
         }
     }
-    let now = Instant::now();
+    let now_ms = registry.age_ms();
     let processes: Vec<ProcessSeen> = tables
         .processes
         .iter()
         .filter_map(|(id, entry)| {
             let seen = picture.processes[id as usize].as_ref()?;
             let waits = waits.remove(&id).unwrap_or_default();
-            Some(process(entry, seen, waits, now))
+            Some(process(entry, seen, waits, now_ms))
         })
         .collect();
     let channels = tables
@@ -379,7 +375,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
                 receivers: graph::names(tables, entry.holders(Side::Receiving).iter().copied()),
                 open_ends: entry.open,
                 handed_over: tally.handed_over,
-                per_second: entry.rate.get().per_second,
+                per_second: f64::from(entry.rate.get().per_second),
                 sends_waiting,
                 receives_waiting,
                 credit_unused: tally.credit_unused,
@@ -390,7 +386,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         .collect();
     Snapshot {
         network: registry.name.to_string(),
-        age_ms: milliseconds(registry.began.elapsed()),
+        age_ms: u64::from(now_ms),
         is_running: registry.is_running(),
         bottleneck: bottleneck(&processes),
         processes,
@@ -399,7 +395,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
     }
 }
 
-fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now: Instant) -> ProcessSeen {
+fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now_ms: u32) -> ProcessSeen {
     let history = entry.history.get();
     let turn = seen.status.turn();
     let state = match seen.status.state() {
@@ -414,11 +410,11 @@ fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now: Instant) ->
         name: entry.name.to_string(),
         kind: entry.kind,
         state,
-        for_ms: milliseconds(now.saturating_duration_since(history.since())),
+        for_ms: u64::from(now_ms.saturating_sub(history.since_ms)),
         turns: turn as u64,
         waits,
-        blocked_part: history.blocked_part,
-        waited_for_by: history.waited_for_by,
+        blocked_part: f64::from(history.blocked_part),
+        waited_for_by: f64::from(history.waited_for_by),
     }
 }
 
@@ -433,8 +429,4 @@ fn bottleneck(processes: &[ProcessSeen]) -> Option<Bottleneck> {
         process: most.name.clone(),
         waited_for_by: most.waited_for_by,
     })
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

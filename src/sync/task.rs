@@ -25,7 +25,8 @@ use std::{
 };
 
 use super::{
-    Arc, AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, home::Home, thread::Thread,
+    Arc, AtomicBool, AtomicU32, AtomicUsize, Mutex, Ordering, UnsafeCell, home::Home,
+    thread::Thread,
 };
 
 /// What a task is doing, as its status word says.
@@ -70,13 +71,13 @@ pub(crate) enum Way {
     /// It is a thread.
     Thread(Thread),
     /// Somebody else's executor polls it, and has left this waker.
-    Attached(Mutex<Option<Waker>>),
+    Attached(Box<Mutex<Option<Waker>>>),
 }
 
 pub(crate) struct Task {
     status: AtomicUsize,
     holders: AtomicUsize,
-    waits: AtomicUsize,
+    waits: AtomicU32,
     /// Whether it hangs in the list of those that were woken from elsewhere.
     injected: AtomicBool,
     /// Its place in the registry of its network.
@@ -197,7 +198,12 @@ impl TaskRef {
     /// A task that stands for a future which somebody else polls.
     pub(crate) fn of_attached(id: u32) -> Self {
         let none: Option<std::future::Pending<()>> = None;
-        Self::allocate(id, Way::Attached(Mutex::new(None)), none, State::Scheduled)
+        Self::allocate(
+            id,
+            Way::Attached(Box::new(Mutex::new(None))),
+            none,
+            State::Scheduled,
+        )
     }
 
     fn allocate<F>(id: u32, way: Way, future: Option<F>, state: State) -> Self
@@ -208,7 +214,7 @@ impl TaskRef {
             task: Task {
                 status: AtomicUsize::new(state as usize),
                 holders: AtomicUsize::new(1),
-                waits: AtomicUsize::new(0),
+                waits: AtomicU32::new(0),
                 injected: AtomicBool::new(false),
                 id,
                 link: UnsafeCell::new(None),
@@ -303,7 +309,7 @@ impl Task {
     /// How many waiters of its own hang with a lent handle of it.
     #[inline]
     pub(crate) fn waits(&self) -> usize {
-        self.waits.load(Ordering::Acquire)
+        self.waits.load(Ordering::Acquire) as usize
     }
 
     /// How many hold it: its executor, its registry, and every clone of its waker.
@@ -352,14 +358,14 @@ impl Task {
 
     /// A waiter of this task, which is running, hangs in a list of a channel now.
     #[inline]
-    pub(crate) fn count_waits(&self, more: usize) {
+    pub(crate) fn count_waits(&self, more: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         self.waits.store(waits + more, Ordering::Relaxed);
     }
 
     /// Such a waiter hangs there no more, and the task knows.
     #[inline]
-    pub(crate) fn uncount_waits(&self, fewer: usize) {
+    pub(crate) fn uncount_waits(&self, fewer: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         debug_assert!(waits >= fewer, "what was not counted is not uncounted");
         self.waits.store(waits - fewer, Ordering::Relaxed);
