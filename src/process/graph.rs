@@ -140,7 +140,7 @@ fn look_at(
             process,
             channel,
             wait,
-            acceptor: wait.acceptor.and_then(number),
+            acceptor: wait.acceptor.and_then(|task| tables.process_named(task)),
         });
     })
 }

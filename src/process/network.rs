@@ -22,7 +22,7 @@ use super::{
 };
 use crate::sync::{
     Arc, drive,
-    task::{Entered, TaskRef},
+    task::{Entered, LentUntilGivenBack, TaskRef},
     thread,
 };
 
@@ -161,6 +161,7 @@ impl Network {
                     let task = TaskRef::of_thread(process_id, thread::current());
                     registry.add_process(&name, task.clone(), Kind::Thread, false);
                     let result = {
+                        let _lent = LentUntilGivenBack(&task);
                         let _entered = Entered::new(&task);
                         // As for a process: nothing of it is seen after a panic but its ports.
                         catch_unwind(AssertUnwindSafe(|| process(&ports)))

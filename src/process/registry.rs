@@ -24,7 +24,7 @@ use crate::{
     sync::{
         Arc, AtomicBool, Mutex, Ordering,
         home::Home,
-        task::{Task, TaskRef},
+        task::{Task, TaskId, TaskRef},
     },
 };
 
@@ -434,5 +434,11 @@ impl Tables {
         let id = unsafe { task.as_ref() }.id();
         let entry = self.processes.get(id)?;
         (entry.task.as_ptr() == task).then_some(id)
+    }
+
+    /// As [`process_of`](Self::process_of), of a task that may have ended.
+    pub(super) fn process_named(&self, task: TaskId) -> Option<u32> {
+        let entry = self.processes.get(task.number())?;
+        task.is_of(&entry.task).then_some(task.number())
     }
 }

@@ -78,38 +78,46 @@ impl Home {
         local.alone && ptr::eq(local.home, self)
     }
 
+    /// # Safety
+    ///
+    /// The task is alive for as long as this takes, and one of this home.
     #[inline]
-    pub(crate) fn wake(&self, task: &Task) {
+    pub(super) unsafe fn wake(&self, task: NonNull<Task>) {
         let local = local();
         if !local.is_null() {
             // SAFETY: what is set stays until it is unset by the thread that runs it.
             let local = unsafe { &*local };
             if ptr::eq(local.home, self) {
-                if task.note_wake(local.alone) {
-                    local.run_next(NonNull::from(task), self);
+                // SAFETY: by the caller's word.
+                if unsafe { task.as_ref() }.note_wake(local.alone) {
+                    local.run_next(task, self);
                 }
                 return;
             }
         }
-        self.wake_from_elsewhere(task);
+        // SAFETY: by the caller's word.
+        unsafe { self.wake_from_elsewhere(task) };
     }
 
+    /// # Safety
+    ///
+    /// As for [`wake`](Self::wake).
     #[cold]
-    fn wake_from_elsewhere(&self, task: &Task) {
+    unsafe fn wake_from_elsewhere(&self, task: NonNull<Task>) {
+        // SAFETY: by the caller's word.
+        let alive = unsafe { task.as_ref() };
         // Where several threads run the tasks the status says it; where one does, only that one writes the status.
-        if self.shared.load(Ordering::Acquire) && !task.note_wake(false) {
+        if self.shared.load(Ordering::Acquire) && !alive.note_wake(false) {
             return;
         }
-        self.inject(task);
+        if !alive.set_injected() {
+            // SAFETY: by the caller's word.
+            self.inject(unsafe { hold(task) });
+        }
     }
 
-    /// Puts a task into the list of those that were woken from elsewhere, unless it is there.
-    pub(crate) fn inject(&self, task: &Task) {
-        if task.set_injected() {
-            return;
-        }
-        // SAFETY: alive, by the reference.
-        let held = hold(task);
+    /// Puts a task into the list of those that were woken from elsewhere.
+    fn inject(&self, held: TaskRef) {
         {
             let mut list = self.injected.lock();
             // SAFETY: the list's lock is held.
@@ -132,7 +140,7 @@ impl Home {
     pub(crate) fn inject_new(&self, task: TaskRef) {
         let task = task.into_raw();
         // SAFETY: held by its executor from now on.
-        self.wake(unsafe { task.as_ref() });
+        unsafe { self.wake(task) };
     }
 
     /// The first of those that were woken from elsewhere, if there is one.
@@ -250,9 +258,12 @@ impl Drop for Home {
     }
 }
 
-fn hold(task: &Task) -> TaskRef {
-    // SAFETY: the task is alive, by the reference; the hold that is forgotten is no hold.
-    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
+/// # Safety
+///
+/// The task is alive.
+unsafe fn hold(task: NonNull<Task>) -> TaskRef {
+    // SAFETY: alive, by the caller's word; the hold that is forgotten is no hold.
+    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
     (*alive).clone()
 }
 

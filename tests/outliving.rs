@@ -1,0 +1,214 @@
+//! What is left when a process or its network is gone: futures that were moved out of it or forgotten.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    thread,
+};
+
+use futures_util::{Sink, Stream, StreamExt};
+use handover::{
+    channel::{RecvStream, SendSink, channel},
+    process::{In, Network, Out},
+};
+
+type Shelf<T> = Arc<Mutex<Option<T>>>;
+
+fn shelf<T>() -> Shelf<T> {
+    Arc::new(Mutex::new(None))
+}
+
+/// A stream over a channel of no network, on which a process that has ended waits.
+fn abandoned_stream(several: bool) -> (handover::Sender<u32>, RecvStream<u32>) {
+    let (tx, rx) = channel::<u32>();
+    let shelf = shelf();
+    let mut net = Network::new("short");
+    let left = Arc::clone(&shelf);
+    net.process("reader", (), async move |(): &()| {
+        let mut stream = rx.into_stream();
+        poll_fn(|context| {
+            assert!(Pin::new(&mut stream).poll_next(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        *left.lock().unwrap() = Some(stream);
+        Ok(())
+    });
+    if several {
+        net.run_threads(2).unwrap();
+    } else {
+        net.run().unwrap();
+    }
+    let stream = shelf.lock().unwrap().take().unwrap();
+    (tx, stream)
+}
+
+#[test]
+fn a_stream_that_left_its_process_is_still_met_after_the_network_has_ended() {
+    for several in [false, true] {
+        let (tx, mut stream) = abandoned_stream(several);
+        let mut send = pin!(tx.send_async(7));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(send.as_mut().poll(&mut context).is_pending());
+        assert_eq!(
+            Pin::new(&mut stream).poll_next(&mut context),
+            Poll::Ready(Some(7))
+        );
+        assert!(send.poll(&mut context).is_ready());
+    }
+}
+
+#[test]
+fn a_stream_that_left_its_process_may_go_after_the_network_has_ended() {
+    let (tx, stream) = abandoned_stream(false);
+    drop(stream);
+    assert!(tx.is_disconnected());
+}
+
+#[test]
+fn a_sink_that_left_its_process_is_still_met_after_the_network_has_ended() {
+    let (tx, rx) = channel::<u32>();
+    let shelf: Shelf<SendSink<u32>> = shelf();
+    let mut net = Network::new("short");
+    let left = Arc::clone(&shelf);
+    net.process("writer", (), async move |(): &()| {
+        let mut sink = tx.into_sink();
+        poll_fn(|context| {
+            Pin::new(&mut sink).start_send(7).unwrap();
+            assert!(Pin::new(&mut sink).poll_flush(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        *left.lock().unwrap() = Some(sink);
+        Ok(())
+    });
+    net.run().unwrap();
+    assert_eq!(rx.try_recv(), Ok(7));
+    drop(shelf.lock().unwrap().take());
+}
+
+#[test]
+fn a_stream_moves_from_one_process_to_another_and_wakes_that_one() {
+    for several in [false, true] {
+        let (tx, rx) = channel::<u32>();
+        let mut net = Network::new("moving");
+        let (streams_out, streams_in) = net.channel::<RecvStream<u32>>("streams");
+        net.process(
+            "first",
+            streams_out,
+            async move |streams: &Out<RecvStream<u32>>| {
+                let mut stream = rx.into_stream();
+                poll_fn(|context| {
+                    assert!(Pin::new(&mut stream).poll_next(context).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+                streams.send(stream).await?;
+                Ok(())
+            },
+        );
+        net.process(
+            "second",
+            streams_in,
+            async move |streams: &In<RecvStream<u32>>| {
+                let mut stream = streams.recv().await?;
+                let sending = thread::spawn(move || tx.send(7));
+                assert_eq!(stream.next().await, Some(7));
+                assert_eq!(stream.next().await, None);
+                sending.join().unwrap()?;
+                Ok(())
+            },
+        );
+        if several {
+            net.run_threads(2).unwrap();
+        } else {
+            net.run().unwrap();
+        }
+    }
+}
+
+/// To forget a future that is pinned on the heap is safe; its waiter hangs in its list for ever then.
+#[test]
+fn a_receive_that_is_forgotten_outlives_its_network() {
+    let (tx, rx) = channel::<u32>();
+    let rx: &'static _ = Box::leak(Box::new(rx));
+    let mut net = Network::new("forgetful");
+    net.process("reader", (), async move |(): &()| {
+        let mut receive = Box::pin(rx.recv_async());
+        poll_fn(|context| {
+            assert!(receive.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        std::mem::forget(receive);
+        Ok(())
+    });
+    net.run().unwrap();
+    let mut send = pin!(tx.send_async(7));
+    assert!(
+        send.as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending(),
+        "it wakes the process that has ended"
+    );
+}
+
+#[test]
+fn an_accepted_message_whose_acceptor_has_forgotten_it_and_ended_can_be_looked_at() {
+    let mut net = Network::new("forgetful");
+    let (out, into) = net.channel::<u32>("orders");
+    let (ended_out, ended_in) = net.channel::<u32>("ended");
+    net.process(
+        "acceptor",
+        (into.share(), ended_out),
+        async |(orders, _ended): &(In<u32>, Out<u32>)| {
+            std::mem::forget(orders.recv_held().await?);
+            Ok(())
+        },
+    );
+    let observer = net.observe();
+    net.process("other", (into, ended_in), {
+        async move |(_orders, ended): &(In<u32>, In<u32>)| {
+            assert!(ended.recv().await.is_err(), "the acceptor ends");
+            // Its task is gone with the turn after this one.
+            yield_now().await;
+            yield_now().await;
+            let _ = observer.snapshot();
+            Ok(())
+        }
+    });
+    let sender = net.attach("sender", out, async |orders: &Out<u32>| {
+        orders.send(1).await?;
+        Ok(())
+    });
+    let mut sender = Box::pin(sender);
+    let mut poll = move || {
+        let polled = sender
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "nobody answers");
+    };
+    net.process("driver", (), async move |(): &()| {
+        poll();
+        yield_now().await;
+        std::mem::forget(poll);
+        Ok(())
+    });
+    net.run().unwrap();
+}
+
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
