@@ -1,11 +1,16 @@
-//! What is left when a process or its network is gone: futures that were moved out of it or forgotten.
+//! What is left when a process or its network is gone: futures that were moved out of it, wakers that were cloned,
+//! processes that are started too late.
 
 #![allow(clippy::unwrap_used)]
 
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     task::{Context, Poll, Waker},
     thread,
 };
@@ -13,7 +18,7 @@ use std::{
 use futures_util::{Sink, Stream, StreamExt};
 use handover::{
     channel::{RecvStream, SendSink, channel},
-    process::{In, Network, Out},
+    process::{Here, In, Network, Out},
 };
 
 type Shelf<T> = Arc<Mutex<Option<T>>>;
@@ -211,4 +216,126 @@ async fn yield_now() {
         Poll::Pending
     })
     .await;
+}
+
+/// Counts how many of it are there.
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_waker_that_is_woken_after_the_network_has_ended_wakes_nobody() {
+    for several in [false, true] {
+        let wakers = Arc::new(Mutex::new(Vec::new()));
+        let mut net = Network::new("woken late");
+        for name in ["a", "b"] {
+            let wakers = Arc::clone(&wakers);
+            net.process(name, (), async move |(): &()| {
+                poll_fn(|context| {
+                    wakers.lock().unwrap().push(context.waker().clone());
+                    Poll::Ready(())
+                })
+                .await;
+                Ok(())
+            });
+        }
+        if several {
+            net.run_threads(2).unwrap();
+        } else {
+            net.run().unwrap();
+        }
+        for waker in wakers.lock().unwrap().drain(..) {
+            waker.wake_by_ref();
+            waker.wake();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_dropped_leaves_wakers_that_wake_nobody() {
+    let wakers = Arc::new(Mutex::new(Vec::new()));
+    let count = Arc::new(AtomicU32::new(0));
+    let mut net = Network::new("dropped");
+    let (out, into) = net.channel::<u32>("numbers");
+    {
+        let (wakers, counted) = (Arc::clone(&wakers), Counted::new(&count));
+        net.process("a", out, async move |_: &Out<u32>| {
+            let _counted = counted;
+            poll_fn(|context| {
+                wakers.lock().unwrap().push(context.waker().clone());
+                Poll::<()>::Pending
+            })
+            .await;
+            Ok(())
+        });
+    }
+    let counted = Counted::new(&count);
+    net.process("b", into, async move |numbers: &In<u32>| {
+        let _counted = counted;
+        let _ = numbers.recv().await;
+        Ok(())
+    });
+    let mut run = Box::pin(net.run_async());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(run.as_mut().poll(&mut context).is_pending());
+    for waker in wakers.lock().unwrap().iter() {
+        waker.wake_by_ref();
+    }
+    drop(run);
+    assert_eq!(count.load(Ordering::SeqCst), 0, "both were dropped");
+    for waker in wakers.lock().unwrap().drain(..) {
+        waker.wake();
+    }
+}
+
+/// A thread may start a process at any time, also when the run is over already and only waits for the thread.
+#[test]
+fn a_process_that_is_started_after_the_end_is_dropped_and_the_run_ends() {
+    let count = Arc::new(AtomicU32::new(0));
+    let (done, is_done) = mpsc::channel();
+    let running = thread::spawn({
+        let count = Arc::clone(&count);
+        move || {
+            let mut net = Network::new("late");
+            let (out, into) = net.channel::<u32>("numbers");
+            let (never_out, never_in) = net.channel::<u32>("never");
+            net.process(
+                "stuck",
+                (out, never_out, never_in),
+                async |(_numbers, _never, itself): &(Out<u32>, Out<u32>, In<u32>)| {
+                    itself.recv().await?;
+                    Ok(())
+                },
+            );
+            let here = net.here();
+            net.thread("late", (into, here), {
+                let counted = Counted::new(&count);
+                move |(numbers, here): &(handover::process::BlockingIn<u32>, Here)| {
+                    assert!(numbers.recv().is_err(), "the end of the run closes it");
+                    here.start("too late", (), async move |(): &()| {
+                        let _counted = counted;
+                        Ok(())
+                    });
+                    Ok(())
+                }
+            });
+            let result = net.run();
+            done.send(result.is_err()).unwrap();
+        }
+    });
+    let ended = is_done.recv_timeout(std::time::Duration::from_secs(20));
+    assert_eq!(ended, Ok(true), "the run ends");
+    running.join().unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 0, "it was dropped");
 }

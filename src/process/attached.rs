@@ -77,6 +77,7 @@ impl Attached {
         if let Some(future) = self.future.take() {
             let _lent = LentUntilGivenBack(&self.task);
             drop(future);
+            self.task.forget_outer_waker();
             self.registry.remove_process(self.task.id());
         }
     }

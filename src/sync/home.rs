@@ -43,6 +43,8 @@ pub(crate) struct Home {
 struct Injected {
     first: Option<NonNull<Task>>,
     last: Option<NonNull<Task>>,
+    /// Nobody runs tasks any more: who is woken stays where it is.
+    is_closed: bool,
 }
 
 // SAFETY: the tasks in it are held, and reached under the lock.
@@ -120,6 +122,12 @@ impl Home {
     fn inject(&self, held: TaskRef) {
         {
             let mut list = self.injected.lock();
+            if list.is_closed {
+                // It may be the last hold.
+                drop(list);
+                drop(held);
+                return;
+            }
             // SAFETY: the list's lock is held.
             unsafe { held.link(|link| *link = None) };
             let node = held.into_raw();
@@ -136,11 +144,19 @@ impl Home {
         self.ring();
     }
 
-    /// Takes in a new task, which has not been scheduled. Its hold becomes that of its executor.
-    pub(crate) fn inject_new(&self, task: TaskRef) {
-        let task = task.into_raw();
-        // SAFETY: held by its executor from now on.
-        unsafe { self.wake(task) };
+    /// Takes in a new task, which has not been scheduled.
+    pub(crate) fn inject_new(&self, task: &TaskRef) {
+        // SAFETY: held, by the reference.
+        unsafe { self.wake(task.as_ptr()) };
+    }
+
+    /// Nobody will run tasks here any more. A task that is woken from now on is not taken in: it would be held here, and
+    /// hold its home.
+    pub(crate) fn close(&self) {
+        self.injected.lock().is_closed = true;
+        while let Some(task) = self.take_injected() {
+            drop(task);
+        }
     }
 
     /// The first of those that were woken from elsewhere, if there is one.
@@ -244,17 +260,6 @@ impl Home {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.live.load(Ordering::Acquire) == 0
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if super::run_is_over() {
-            return;
-        }
-        while let Some(task) = self.take_injected() {
-            drop(task);
-        }
     }
 }
 

@@ -508,6 +508,14 @@ impl Task {
             .store(turn | State::Running as usize, Ordering::Release);
     }
 
+    /// An attached task will not be polled any more.
+    pub(crate) fn forget_outer_waker(&self) {
+        if let Way::Attached(outer) = &self.way {
+            let waker = outer.lock().take();
+            drop(waker);
+        }
+    }
+
     /// Wakes the task. It is named by its address, from which all of it can be reached: by a reference, only this part.
     ///
     /// # Safety
