@@ -21,6 +21,15 @@ use handover::{
     process::{Here, In, Network, Out},
 };
 
+/// On one thread, and on several. Under Miri's model of stacked borrows the first alone: crossbeam's epochs, behind the
+/// queues of several, are known to break it.
+fn runs() -> &'static [bool] {
+    match std::env::var_os("ON_ONE_THREAD_ONLY") {
+        Some(_) => &[false],
+        None => &[false, true],
+    }
+}
+
 type Shelf<T> = Arc<Mutex<Option<T>>>;
 
 fn shelf<T>() -> Shelf<T> {
@@ -54,7 +63,7 @@ fn abandoned_stream(several: bool) -> (handover::Sender<u32>, RecvStream<u32>) {
 
 #[test]
 fn a_stream_that_left_its_process_is_still_met_after_the_network_has_ended() {
-    for several in [false, true] {
+    for &several in runs() {
         let (tx, mut stream) = abandoned_stream(several);
         let mut send = pin!(tx.send_async(7));
         let mut context = Context::from_waker(Waker::noop());
@@ -98,7 +107,7 @@ fn a_sink_that_left_its_process_is_still_met_after_the_network_has_ended() {
 
 #[test]
 fn a_stream_moves_from_one_process_to_another_and_wakes_that_one() {
-    for several in [false, true] {
+    for &several in runs() {
         let (tx, rx) = channel::<u32>();
         let mut net = Network::new("moving");
         let (streams_out, streams_in) = net.channel::<RecvStream<u32>>("streams");
@@ -236,7 +245,7 @@ impl Drop for Counted {
 
 #[test]
 fn a_waker_that_is_woken_after_the_network_has_ended_wakes_nobody() {
-    for several in [false, true] {
+    for &several in runs() {
         let wakers = Arc::new(Mutex::new(Vec::new()));
         let mut net = Network::new("woken late");
         for name in ["a", "b"] {
