@@ -257,6 +257,11 @@ impl Home {
         }
     }
 
+    /// How many tasks and threads have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.live.load(Ordering::Acquire) == 0
