@@ -107,7 +107,7 @@ impl<T> Core<T> {
         mut deadline: Option<Instant>,
     ) -> Stage {
         let is_over = || !matches!(waiter.stage(), Stage::Waiting | Stage::Held);
-        let _blocked = task::blocked(deadline.is_some());
+        let mut blocked = task::blocked(deadline.is_some());
         if self.spin.until(is_over) {
             return waiter.stage();
         }
@@ -126,6 +126,9 @@ impl<T> Core<T> {
                         }
                         drop(locked);
                         deadline = None;
+                        // From now on its acceptor alone ends the wait.
+                        drop(blocked.take());
+                        blocked = task::blocked(false);
                     }
                 }
             }

@@ -11,7 +11,11 @@ use super::{
     party::SeenParty,
     waiter::{Waiter, Wake},
 };
-use crate::sync::{Arc, home::Home, task::Task};
+use crate::sync::{
+    Arc,
+    home::Home,
+    task::{Task, TaskId},
+};
 
 /// What an operation that waits is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +41,7 @@ pub(crate) struct Wait {
     /// A peer may meet it: nobody has claimed or woken it.
     pub(crate) is_free: bool,
     /// Of an accepted send: the task that holds its message, if that is certain.
-    pub(crate) acceptor: Option<NonNull<Task>>,
+    pub(crate) acceptor: Option<TaskId>,
     pub(crate) location: &'static Location<'static>,
 }
 

@@ -8,8 +8,11 @@
 
 use std::ptr::NonNull;
 
-use super::waiter::{Wake, uncount};
-use crate::sync::{AtomicUsize, Ordering, UnsafeCell, task::Task};
+use super::waiter::Wake;
+use crate::sync::{
+    AtomicUsize, Ordering, UnsafeCell,
+    task::{self, Task},
+};
 
 /// Who was claimed or notified, and is to be woken unless that has happened before.
 pub struct ToWake(pub(super) Option<Wake>);
@@ -85,7 +88,8 @@ impl Party {
             // SAFETY: no peer can reach the party without one of the locks that the caller holds.
             let before = std::mem::replace(unsafe { &mut *waits }, now);
             if let Some(task) = before.task {
-                uncount(task, before.parts);
+                // SAFETY: they were counted, and no peer can reach the handle any more.
+                unsafe { task::uncount(task, before.parts) };
             }
             // SAFETY: as above.
             let now = unsafe { &*waits };

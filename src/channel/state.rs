@@ -11,7 +11,7 @@ use super::{
     party::{Part, Party},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, Ordering, owned::OwnedLockGuard, task::Task};
+use crate::sync::{AtomicUsize, Ordering, owned::OwnedLockGuard, task::TaskId};
 
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
@@ -182,10 +182,7 @@ impl<T> Locked<'_, T> {
     /// A sender that waits for this alone sleeps on. An alternation is woken, to leave its other channels.
     ///
     /// `acceptor` is the task that keeps the message until it is answered, if that is certain.
-    pub(super) fn hold(
-        &mut self,
-        acceptor: Option<NonNull<Task>>,
-    ) -> Option<(Hold<T>, Option<Wake>)> {
+    pub(super) fn hold(&mut self, acceptor: Option<TaskId>) -> Option<(Hold<T>, Option<Wake>)> {
         if let Some(message) = self.state.credit.take_into_custody() {
             self.publish_senders();
             return Some(((message, None), None));

@@ -187,7 +187,8 @@ impl<T> Waiter<T> {
                 return;
             }
             if let Some(before) = std::mem::replace(counted, lender) {
-                uncount(before, 1);
+                // SAFETY: this waiter was counted; its handle was taken out, or is replaced under the channel's lock.
+                unsafe { task::uncount(before, 1) };
             }
             if let Some(lender) = lender {
                 // SAFETY: it runs, by the caller's word, so it is alive.
@@ -301,16 +302,6 @@ impl<T> Waiter<T> {
             slot.message.write(message);
             slot.full = true;
         });
-    }
-}
-
-/// `task` does not wait with so many of its waiters any more. A waiter that was moved from one task to another cannot
-/// tell the first, which may be gone; that one counts too many, and is never taken for blocked on all it has.
-#[inline]
-pub(super) fn uncount(task: NonNull<Task>, fewer: u32) {
-    if task::current() == Some(task) {
-        // SAFETY: it runs, so it is alive.
-        unsafe { task.as_ref() }.uncount_waits(fewer);
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::sync::{
     Arc,
-    task::{TaskRef, poll_attached},
+    task::{LentUntilGivenBack, TaskRef, poll_attached},
 };
 
 /// A process that is to be polled by an executor of the caller's, such as tokio's or smol's; made by
@@ -74,7 +74,10 @@ impl Attached {
     }
 
     fn end(&mut self) {
-        if self.future.take().is_some() {
+        if let Some(future) = self.future.take() {
+            let _lent = LentUntilGivenBack(&self.task);
+            drop(future);
+            self.task.forget_outer_waker();
             self.registry.remove_process(self.task.id());
         }
     }

@@ -41,11 +41,17 @@ where
     }
 }
 
-/// A process that was added to its network and has not begun.
+/// A process that was added to its network and has not begun. Its executor holds it too.
 pub(super) struct Body(TaskRef);
 
 impl Body {
-    pub(super) fn new<P, F>(registry: &Arc<Registry>, name: &str, ports: P, process: F) -> Self
+    /// `None` if the run is over already: the process is dropped.
+    pub(super) fn new<P, F>(
+        registry: &Arc<Registry>,
+        name: &str,
+        ports: P,
+        process: F,
+    ) -> Option<Self>
     where
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
@@ -57,9 +63,15 @@ impl Body {
         });
         let future = live(Arc::clone(registry), id, ports, process);
         let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
-        registry.add_process(name, task.clone(), Kind::Process, false);
+        let executors = task.clone();
         registry.home.one_more();
-        Self(task)
+        if !registry.add_process(name, task.clone(), Kind::Process, false) {
+            registry.home.one_less();
+            return None;
+        }
+        // Whoever ends all processes may have given it up by now.
+        executors.into_raw();
+        Some(Self(task))
     }
 
     pub(super) fn into_task(self) -> TaskRef {

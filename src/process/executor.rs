@@ -174,27 +174,29 @@ impl Runner for Executor {
 /// A task is done, or cannot go on: gives the executor's hold of it up.
 pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
     if let Some(cause) = cause {
-        let process = registry.name_of(task.id());
+        let process = registry.name_of_task(&task);
         registry.fail(Failure { process, cause });
     }
     // SAFETY: nobody polls it.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
-        let process = registry.name_of(task.id());
+        let process = registry.name_of_task(&task);
         let cause = Cause::of_panic(&*payload);
         registry.fail(Failure { process, cause });
     }
-    registry.remove_process(task.id());
+    registry.remove_task(&task);
     drop(task);
     registry.home.one_less();
 }
 
-/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more.
+/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more. One that a thread, or
+/// an attached process, starts from now on is too late.
 pub(super) fn end_all(registry: &Registry) {
-    for task in registry.tasks() {
-        // SAFETY: the executor's hold: a process that has not ended still has it.
+    for task in registry.close_to_processes() {
+        // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
         let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
         retire(registry, executors, None);
     }
+    registry.home.close();
 }
 
 impl Future for Executor {

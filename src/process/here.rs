@@ -63,6 +63,8 @@ impl Here {
     /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel)). The network ends when it has ended
     /// too. Does not block: the other runs once this one waits.
     ///
+    /// If the run has ended meanwhile (a thread may outlive it for a moment), the process is dropped and never begins.
+    ///
     /// Its full name is this process's name, a slash, and `name`.
     ///
     /// # Panics
@@ -75,8 +77,9 @@ impl Here {
         F: for<'a> Process<'a, P::Async> + 'static,
     {
         let name = format!("{}/{name}", self.name());
-        let body = Body::new(&self.registry, &name, ports, process);
-        self.registry.home.inject_new(body.into_task());
+        if let Some(body) = Body::new(&self.registry, &name, ports, process) {
+            self.registry.home.inject_new(&body.into_task());
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::sync::{
     Arc, drive,
-    task::{Entered, TaskRef},
+    task::{Entered, LentUntilGivenBack, TaskRef},
     thread,
 };
 
@@ -68,7 +68,7 @@ struct Declared {
 impl Declared {
     fn begin(mut self) {
         for task in std::mem::take(&mut self.tasks) {
-            self.registry.home.inject_new(task);
+            self.registry.home.inject_new(&task);
         }
     }
 }
@@ -77,7 +77,9 @@ impl Drop for Declared {
     /// What does not run is dropped; by itself it would not be, for its ports know the registry that knows it.
     fn drop(&mut self) {
         for task in self.tasks.drain(..) {
-            retire(&self.registry, task, None);
+            // SAFETY: the executor's hold, for nobody has run it.
+            let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
+            retire(&self.registry, executors, None);
         }
     }
 }
@@ -129,7 +131,8 @@ impl Network {
     {
         let name = self.full_name(&name.to_string());
         let body = Body::new(&self.registry, &name, ports, process);
-        self.processes.tasks.push(body.into_task());
+        let tasks = &mut self.processes.tasks;
+        tasks.extend(body.map(Body::into_task));
     }
 
     /// Adds a process that blocks: it gets a thread of its own, and ports whose operations block.
@@ -161,6 +164,7 @@ impl Network {
                     let task = TaskRef::of_thread(process_id, thread::current());
                     registry.add_process(&name, task.clone(), Kind::Thread, false);
                     let result = {
+                        let _lent = LentUntilGivenBack(&task);
                         let _entered = Entered::new(&task);
                         // As for a process: nothing of it is seen after a panic but its ports.
                         catch_unwind(AssertUnwindSafe(|| process(&ports)))
@@ -276,6 +280,7 @@ impl Network {
             on_deadlock,
             ..
         } = self;
+        // First, for an attached process begins at once, and may start others.
         registry.home.share();
         registry.begin();
         let watch = Watch::new(Arc::clone(&registry), on_deadlock);

@@ -24,7 +24,7 @@ use crate::{
     sync::{
         Arc, AtomicBool, Mutex, Ordering,
         home::Home,
-        task::{Task, TaskRef},
+        task::{Task, TaskId, TaskRef},
     },
 };
 
@@ -98,6 +98,8 @@ pub(super) struct Tables {
     changes: u64,
     /// When it was looked at everything last.
     pub(super) looked_at_ms: Cell<u32>,
+    /// The processes that the network's scheduler polls have been ended: none is taken in any more.
+    is_closed: bool,
 }
 
 /// Entries with numbers that are used again.
@@ -294,8 +296,14 @@ impl Registry {
         self.tables.lock().processes.reserve()
     }
 
-    pub(super) fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+    /// Returns false if it is too late: its scheduler has ended.
+    pub(super) fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) -> bool {
         let mut tables = self.tables.lock();
+        if tables.is_closed && kind == Kind::Process {
+            drop(tables);
+            drop(task);
+            return false;
+        }
         tables.changes += 1;
         let serial = tables.changes;
         let id = task.id();
@@ -310,6 +318,7 @@ impl Registry {
                 history: Cell::new(History::begun(self.age_ms())),
             },
         );
+        true
     }
 
     /// It is certain that a process ends, or goes on, only because of what the network can see.
@@ -324,6 +333,29 @@ impl Registry {
         let entry = self.tables.lock().processes.take(id);
         // The last hold of a task drops its future, which is foreign code.
         drop(entry);
+    }
+
+    /// The same, unless it has said so itself: then its number may be another's by now.
+    pub(super) fn remove_task(&self, task: &TaskRef) {
+        let entry = {
+            let mut tables = self.tables.lock();
+            if tables.is_of(task) {
+                tables.processes.take(task.id())
+            } else {
+                None
+            }
+        };
+        drop(entry);
+    }
+
+    pub(super) fn name_of_task(&self, task: &TaskRef) -> String {
+        self.read(|tables| {
+            let entry = tables.processes.get(task.id());
+            match entry.filter(|_| tables.is_of(task)) {
+                Some(entry) => entry.name.to_string(),
+                None => "a process that has ended".to_owned(),
+            }
+        })
     }
 
     pub(super) fn name_of(&self, id: u32) -> String {
@@ -410,16 +442,17 @@ impl Registry {
         }
     }
 
-    /// The tasks of all processes that have not ended and that are polled by the network's scheduler.
-    pub(super) fn tasks(&self) -> Vec<TaskRef> {
-        self.read(|tables| {
-            tables
-                .processes
-                .iter()
-                .filter(|(_, entry)| entry.kind == Kind::Process)
-                .map(|(_, entry)| entry.task.clone())
-                .collect()
-        })
+    /// Takes in no process any more; returns the tasks of all that have not ended and that are polled by the network's
+    /// scheduler.
+    pub(super) fn close_to_processes(&self) -> Vec<TaskRef> {
+        let mut tables = self.tables.lock();
+        tables.is_closed = true;
+        tables
+            .processes
+            .iter()
+            .filter(|(_, entry)| entry.kind == Kind::Process)
+            .map(|(_, entry)| entry.task.clone())
+            .collect()
     }
 
     /// Notes that a process has failed; the first one is what the run says at its end.
@@ -470,5 +503,17 @@ impl Tables {
         let id = unsafe { task.as_ref() }.id();
         let entry = self.processes.get(id)?;
         (entry.task.as_ptr() == task).then_some(id)
+    }
+
+    /// Whether the process that is listed by the number of `task` is that one.
+    fn is_of(&self, task: &TaskRef) -> bool {
+        let entry = self.processes.get(task.id());
+        entry.is_some_and(|entry| entry.task.as_ptr() == task.as_ptr())
+    }
+
+    /// As [`process_of`](Self::process_of), of a task that may have ended.
+    pub(super) fn process_named(&self, task: TaskId) -> Option<u32> {
+        let entry = self.processes.get(task.number())?;
+        task.is_of(&entry.task).then_some(task.number())
     }
 }

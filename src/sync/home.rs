@@ -45,6 +45,8 @@ pub(crate) struct Home {
 struct Injected {
     first: Option<NonNull<Task>>,
     last: Option<NonNull<Task>>,
+    /// Nobody runs tasks any more: who is woken stays where it is.
+    is_closed: bool,
 }
 
 // SAFETY: the tasks in it are held, and reached under the lock.
@@ -113,40 +115,54 @@ impl Home {
         ptr::eq(home_of_this_thread(), self)
     }
 
+    /// # Safety
+    ///
+    /// The task is alive for as long as this takes, and one of this home.
     #[inline]
-    pub(crate) fn wake(&self, task: &Task) {
+    pub(super) unsafe fn wake(&self, task: NonNull<Task>) {
         let local = local();
         if !local.is_null() {
             // SAFETY: what is set stays until it is unset by the thread that runs it.
             let local = unsafe { &*local };
             if ptr::eq(local.home, self) {
-                if task.note_wake(local.alone) {
-                    local.run_next(NonNull::from(task), self);
+                // SAFETY: by the caller's word.
+                if unsafe { task.as_ref() }.note_wake(local.alone) {
+                    local.run_next(task, self);
                 }
                 return;
             }
         }
-        self.wake_from_elsewhere(task);
+        // SAFETY: by the caller's word.
+        unsafe { self.wake_from_elsewhere(task) };
     }
 
+    /// # Safety
+    ///
+    /// As for [`wake`](Self::wake).
     #[cold]
-    fn wake_from_elsewhere(&self, task: &Task) {
+    unsafe fn wake_from_elsewhere(&self, task: NonNull<Task>) {
+        // SAFETY: by the caller's word.
+        let alive = unsafe { task.as_ref() };
         // Where several threads run the tasks the status says it; where one does, only that one writes the status.
-        if self.shared.load(Ordering::Acquire) && !task.note_wake(false) {
+        if self.shared.load(Ordering::Acquire) && !alive.note_wake(false) {
             return;
         }
-        self.inject(task);
+        if !alive.set_injected() {
+            // SAFETY: by the caller's word.
+            self.inject(unsafe { hold(task) });
+        }
     }
 
-    /// Puts a task into the list of those that were woken from elsewhere, unless it is there.
-    pub(crate) fn inject(&self, task: &Task) {
-        if task.set_injected() {
-            return;
-        }
-        // SAFETY: alive, by the reference.
-        let held = hold(task);
+    /// Puts a task into the list of those that were woken from elsewhere.
+    fn inject(&self, held: TaskRef) {
         {
             let mut list = self.injected.lock();
+            if list.is_closed {
+                // It may be the last hold.
+                drop(list);
+                drop(held);
+                return;
+            }
             // SAFETY: the list's lock is held.
             unsafe { held.link(|link| *link = None) };
             let node = held.into_raw();
@@ -163,11 +179,19 @@ impl Home {
         self.ring();
     }
 
-    /// Takes in a new task, which has not been scheduled. Its hold becomes that of its executor.
-    pub(crate) fn inject_new(&self, task: TaskRef) {
-        let task = task.into_raw();
-        // SAFETY: held by its executor from now on.
-        self.wake(unsafe { task.as_ref() });
+    /// Takes in a new task, which has not been scheduled.
+    pub(crate) fn inject_new(&self, task: &TaskRef) {
+        // SAFETY: held, by the reference.
+        unsafe { self.wake(task.as_ptr()) };
+    }
+
+    /// Nobody will run tasks here any more. A task that is woken from now on is not taken in: it would be held here, and
+    /// hold its home.
+    pub(crate) fn close(&self) {
+        self.injected.lock().is_closed = true;
+        while let Some(task) = self.take_injected() {
+            drop(task);
+        }
     }
 
     /// The first of those that were woken from elsewhere, if there is one.
@@ -268,26 +292,23 @@ impl Home {
         }
     }
 
+    /// How many tasks and threads have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.live.load(Ordering::Acquire) == 0
     }
 }
 
-impl Drop for Home {
-    fn drop(&mut self) {
-        if super::run_is_over() {
-            return;
-        }
-        while let Some(task) = self.take_injected() {
-            drop(task);
-        }
-    }
-}
-
-fn hold(task: &Task) -> TaskRef {
-    // SAFETY: the task is alive, by the reference; the hold that is forgotten is no hold.
-    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
+/// # Safety
+///
+/// The task is alive.
+unsafe fn hold(task: NonNull<Task>) -> TaskRef {
+    // SAFETY: alive, by the caller's word; the hold that is forgotten is no hold.
+    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
     (*alive).clone()
 }
 

@@ -10,8 +10,8 @@ use super::task::{COUNTED, LENT, Task, Way, address, counted, current, is_lent};
 
 /// Whom to wake: a task, or a thread as if it were one, so that the handle is two words that stay in registers.
 ///
-/// For the task that is running it is *lent*: it is not counted, since the waiter that has it leaves its list before
-/// the task ends. Whoever takes it from there [carries](Self::carry) it.
+/// For the task that is running it is *lent*: it is not counted as a holder, since the waiter that has it is, by its
+/// owner, and the task stays while one is. Whoever takes it from there [carries](Self::carry) it.
 pub(crate) struct Wake(ManuallyDrop<Waker>);
 
 impl Drop for Wake {
@@ -96,7 +96,7 @@ impl Wake {
     pub(crate) fn wake(self) {
         if let Some(task) = self.lender() {
             // SAFETY: lent, so the task is alive.
-            unsafe { task.as_ref() }.wake();
+            unsafe { Task::wake(task) };
         } else {
             let mut this = ManuallyDrop::new(self);
             // SAFETY: taken here only, and not dropped afterwards.
