@@ -197,7 +197,7 @@ impl Registry {
     pub(super) fn begin(&self) {
         self.has_begun.store(true, Ordering::Release);
         self.forget_forsaken();
-        if !self.home.is_shared() && Home::can_own() {
+        if !self.home.is_shared() {
             self.own_channels();
         }
         let to_call = std::mem::take(&mut *self.to_call.lock());
@@ -209,6 +209,9 @@ impl Registry {
     /// The one thread that will run the processes owns the channels of which nobody else has an end.
     fn own_channels(&self) {
         self.read(|tables| {
+            if !self.home.will_own() {
+                return;
+            }
             let is_run_here = |id: &u32| {
                 let entry = tables.processes.get(*id);
                 entry.is_some_and(|entry| entry.kind == Kind::Process)

@@ -37,6 +37,8 @@ pub(crate) struct Home {
     bells: Mutex<Vec<Waker>>,
     /// How many want the locks that this home owns, or have them.
     suspensions: AtomicUsize,
+    /// Whether it owns locks, or has.
+    owns: AtomicBool,
     /// How many bells there are, readable without the lock.
     sleeping: AtomicUsize,
 }
@@ -62,6 +64,7 @@ impl Home {
             live: AtomicUsize::new(0),
             bells: Mutex::new(Vec::new()),
             suspensions: AtomicUsize::new(0),
+            owns: AtomicBool::new(false),
             sleeping: AtomicUsize::new(0),
         }
     }
@@ -71,9 +74,14 @@ impl Home {
         self.shared.load(Ordering::Acquire)
     }
 
-    /// Whether the thread of a home can own locks.
-    pub(crate) fn can_own() -> bool {
-        barrier::is_there()
+    /// Says that it will own locks, unless it cannot; returns whether it can. Before the first of them, and while nobody
+    /// has suspended its bias.
+    pub(crate) fn will_own(&self) -> bool {
+        let can = barrier::is_there();
+        if can {
+            self.owns.store(true, Ordering::Release);
+        }
+        can
     }
 
     /// Whether its thread, which has just said that it is inside a lock, has it. `Acquire`: it sees what was done under
@@ -88,7 +96,8 @@ impl Home {
     /// It may be inside one still.
     pub(crate) fn suspend_bias(&self) -> Suspension<'_> {
         self.suspensions.fetch_add(1, Ordering::SeqCst);
-        if SUSPENDED.with(|suspended| !ptr::eq(suspended.get(), self)) {
+        let is_suspended_already = SUSPENDED.with(|suspended| ptr::eq(suspended.get(), self));
+        if self.owns.load(Ordering::Acquire) && !is_suspended_already {
             barrier::heavy();
         }
         Suspension(self)
