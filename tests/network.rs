@@ -194,6 +194,57 @@ fn a_process_starts_others() {
 }
 
 #[test]
+fn a_process_makes_channels_while_it_runs() {
+    let mut net = Network::new("growing");
+    net.process("root", net.here(), async |here: &Here| {
+        let (numbers_out, numbers_in) = here.channel::<u32>("numbers");
+        here.start("source", numbers_out, async |numbers: &Out<u32>| {
+            for number in 0..3 {
+                numbers.send(number).await?;
+            }
+            Ok(())
+        });
+        let numbers = here.adopt(numbers_in);
+        for number in 0..3 {
+            assert_eq!(numbers.recv().await?, number);
+        }
+        // The one process that had the other end has ended, and no parcel keeps the channel open.
+        assert!(numbers.recv().await.is_err());
+        Ok(())
+    });
+    net.run().unwrap();
+}
+
+#[test]
+fn a_deadlock_on_a_channel_that_a_process_made_is_found() {
+    let mut net = Network::new("growing");
+    net.process("root", net.here(), async |here: &Here| {
+        let (up_out, up_in) = here.channel::<u32>("up");
+        let (down_out, down_in) = here.channel::<u32>("down");
+        here.start(
+            "child",
+            (up_in, down_out),
+            async |(up, down): &(In<u32>, Out<u32>)| {
+                down.send(1).await?;
+                up.recv().await?;
+                Ok(())
+            },
+        );
+        let (up, down) = (here.adopt(up_out), here.adopt(down_in));
+        up.send(2).await?;
+        down.recv().await?;
+        Ok(())
+    });
+    match net.run() {
+        Err(RunError::Deadlock(deadlock)) => {
+            assert_eq!(deadlock.cycle_names(), ["root", "root/child"]);
+            assert_eq!(deadlock.cycle[0].waits[0].channel, "root/up");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn ports_stand_in_guards() {
     let mut net = Network::new("choosing");
     let (out, into) = net.channel::<u32>("there");
