@@ -1,6 +1,6 @@
 //! The ports of a thread of a network: their operations block.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{input::In, out::Out};
 use crate::channel::{
@@ -31,6 +31,16 @@ impl<T> BlockingOut<T> {
     #[track_caller]
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.0.end.send_timeout(message, timeout)
+    }
+
+    /// As [`send_timeout`](Self::send_timeout), until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`], with the message.
+    #[track_caller]
+    pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.0.end.send_deadline(message, deadline)
     }
 
     /// Hands `message` over if it can be done at this moment; see [`Sender::try_send`].
@@ -76,6 +86,16 @@ impl<T> BlockingIn<T> {
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.0.end.recv_timeout(timeout)
+    }
+
+    /// As [`recv_timeout`](Self::recv_timeout), until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`]; no message was taken then.
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.0.end.recv_deadline(deadline)
     }
 
     /// Takes a message if a sender waits at this moment; see [`Receiver::try_recv`].
