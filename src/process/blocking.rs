@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{input::In, out::Out};
 use crate::channel::{
-    Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError,
+    Outstanding, Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
+    Sender, TryRecvError, TrySendError,
     select::{ReceivesBlocking, SendsBlocking},
 };
 
@@ -50,6 +50,18 @@ impl<T> BlockingOut<T> {
     /// [`TrySendError`], with the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.0.end.try_send(message)
+    }
+
+    /// Whether a receiver waits at this moment; see [`Sender::is_ready`].
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    /// Whether every receiver is gone.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.0.is_disconnected()
     }
 
     /// Closes the channel to both sides, with a reason; see [`Sender::poison`].
@@ -118,6 +130,33 @@ impl<T> BlockingIn<T> {
         let result = finish(&mut held);
         drop(held.release());
         Ok(result)
+    }
+
+    /// Whether every sender is gone.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.0.is_disconnected()
+    }
+
+    /// Grants `n` credits: that many sends may complete ahead of the take; see [`Receiver::grant`].
+    ///
+    /// # Panics
+    ///
+    /// If more than [`CREDIT_MAX`](crate::channel::CREDIT_MAX) credits would be outstanding.
+    pub fn grant(&self, n: usize) {
+        self.0.grant(n);
+    }
+
+    /// Takes back up to `n` credits that no send has used, and returns how many those were.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn revoke(&self, n: usize) -> usize {
+        self.0.revoke(n)
+    }
+
+    /// What is outstanding of the credit that was granted on this channel.
+    #[must_use]
+    pub fn outstanding(&self) -> Outstanding {
+        self.0.outstanding()
     }
 
     /// Closes the channel to both sides, with a reason; see [`Receiver::poison`].
