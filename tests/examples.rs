@@ -5,6 +5,7 @@ use std::{
     io::Read,
     path::Path,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -12,8 +13,12 @@ use std::{
 /// Building included: on a fresh machine that is nearly all of it.
 const DEADLINE: Duration = Duration::from_mins(5);
 
+/// Some of the examples look at a clock, so they run one at a time.
+static RUNS: Mutex<()> = Mutex::new(());
+
 /// Runs an example of this package; returns its standard output.
 fn run(example: &str, arguments: &[&str]) -> String {
+    let _runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--example", example]);
     if !cfg!(debug_assertions) {
