@@ -6,14 +6,14 @@
 //!   controller <---> relay <---> worker
 //! ```
 //!
-//! The relay has an inbox for both, and passes on what comes. With queues this works until more is under way than they
-//! can hold: then one waits to send down while the one below waits to send up, and nothing tells you, except that
-//! nothing happens. Without queues the same program stops at the second instruction, in whatever order things happen: in
-//! its first test, and with names and source lines.
+//! The relay has an inbox for both, and passes on what comes. With queues this works until more is under way than
+//! they can hold: then one waits to send down while the one below waits to send up, and nothing tells you, except
+//! that nothing happens. Without queues the same program stops at the second instruction, in whatever order things
+//! happen: in its first test, and with names and source lines.
 //!
-//! There are two ways to repair it. Either nobody who waits to send stops listening: each offers what it has *and* takes
-//! what comes, whichever is possible first. Or each asks the one below and waits for the answer: a server never waits
-//! for its client, so there is no circle. That is simpler, and has one instruction under way at a time.
+//! There are two ways to repair it. Either nobody who waits to send stops listening: each offers what it has *and*
+//! takes what comes, whichever is possible first. Or each asks the one below and waits for the answer: a server never
+//! waits for its client, so there is no circle. That is simpler, and has one instruction under way at a time.
 //!
 //! ```text
 //! cargo run --example bidirectional_chain

@@ -1,7 +1,7 @@
 //! What does one hand-over cost?
 //!
-//! The benchmark with which CSP systems have been timed since occam ("commstime"). Four processes count up from nought;
-//! all they do is communicate:
+//! The benchmark with which CSP systems have been timed since occam ("commstime"). Four processes count up from
+//! nought; all they do is communicate:
 //!
 //! ```text
 //!   prefix ---> delta ---> consumer

@@ -1,11 +1,12 @@
 //! Everybody waits for everybody: who is it, and where in the source?
 //!
-//! Five philosophers sit at a round table, with a fork between each two. Each takes the fork on the left, then the one
-//! on the right, eats, and lays both down. Sooner or later all have their left forks, and nobody ever eats again. The
-//! repair is Scholten's, from Hoare's book: a butler puts out one chair too few. Of four who sit, one can get both forks.
+//! Five philosophers sit at a round table, with a fork between each two. Each takes the fork on the left, then the
+//! one on the right, eats, and lays both down. Sooner or later all have their left forks, and nobody ever eats again.
+//! The repair is Scholten's, from Hoare's book: a butler puts out one chair too few. Of four who sit, one can get
+//! both forks.
 //!
-//! What only one may have at a time is a process here, which offers it. Whoever takes the message *in custody* has the
-//! thing, and the process waits until it is released; so the network knows who has what.
+//! What only one may have at a time is a process here, which offers it. Whoever takes the message *in custody* has
+//! the thing, and the process waits until it is released; so the network knows who has what.
 //!
 //! ```text
 //! cargo run --example dining_philosophers
@@ -15,16 +16,16 @@
 //!
 //! ```text
 //! 5 philosophers, 5 chairs:
-//!   fork 0 (sending, accepted, on "fork 0" at dining_philosophers.rs:91) waits for philosopher 0
-//!   philosopher 0 (receiving on "fork 1" at dining_philosophers.rs:102) waits for fork 1
-//!   fork 1 (sending, accepted, on "fork 1" at dining_philosophers.rs:91) waits for philosopher 1
-//!   philosopher 1 (receiving on "fork 2" at dining_philosophers.rs:102) waits for fork 2
-//!   fork 2 (sending, accepted, on "fork 2" at dining_philosophers.rs:91) waits for philosopher 2
-//!   philosopher 2 (receiving on "fork 3" at dining_philosophers.rs:102) waits for fork 3
-//!   fork 3 (sending, accepted, on "fork 3" at dining_philosophers.rs:91) waits for philosopher 3
-//!   philosopher 3 (receiving on "fork 4" at dining_philosophers.rs:102) waits for fork 4
-//!   fork 4 (sending, accepted, on "fork 4" at dining_philosophers.rs:91) waits for philosopher 4
-//!   philosopher 4 (receiving on "fork 0" at dining_philosophers.rs:102) waits for fork 0
+//!   fork 0 (sending, accepted, on "fork 0" at dining_philosophers.rs:92) waits for philosopher 0
+//!   philosopher 0 (receiving on "fork 1" at dining_philosophers.rs:103) waits for fork 1
+//!   fork 1 (sending, accepted, on "fork 1" at dining_philosophers.rs:92) waits for philosopher 1
+//!   philosopher 1 (receiving on "fork 2" at dining_philosophers.rs:103) waits for fork 2
+//!   fork 2 (sending, accepted, on "fork 2" at dining_philosophers.rs:92) waits for philosopher 2
+//!   philosopher 2 (receiving on "fork 3" at dining_philosophers.rs:103) waits for fork 3
+//!   fork 3 (sending, accepted, on "fork 3" at dining_philosophers.rs:92) waits for philosopher 3
+//!   philosopher 3 (receiving on "fork 4" at dining_philosophers.rs:103) waits for fork 4
+//!   fork 4 (sending, accepted, on "fork 4" at dining_philosophers.rs:92) waits for philosopher 4
+//!   philosopher 4 (receiving on "fork 0" at dining_philosophers.rs:103) waits for fork 0
 //! 5 philosophers, 4 chairs:
 //!   meals: [1000, 1000, 1000, 1000, 1000]
 //! ```

@@ -1,15 +1,15 @@
 //! How do I know that there are too few workers?
 //!
-//! A sensor gives a sample every 10 ms, and a worker needs 35 ms for one: two workers are too few. With a queue between
-//! them every send succeeds at once, and nobody is told anything; what grows is the time for which a sample has lain in
-//! the queue before anybody looks at it. It grows as long as the queue lasts.
+//! A sensor gives a sample every 10 ms, and a worker needs 35 ms for one: two workers are too few. With a queue
+//! between them every send succeeds at once, and nobody is told anything; what grows is the time for which a sample
+//! has lain in the queue before anybody looks at it. It grows as long as the queue lasts.
 //!
-//! Without a queue, a send completes when a worker takes the sample. The sensor offers each until the next one is due. If
-//! nobody has taken it by then there are too few workers, and the sensor knows it, at the first sample that is too much.
-//! It still has the sample, and decides what becomes of it: this one drops it for the fresh one.
+//! Without a queue, a send completes when a worker takes the sample. The sensor offers each until the next one is
+//! due. If nobody has taken it by then there are too few workers, and the sensor knows it, at the first sample that
+//! is too much. It still has the sample, and decides what becomes of it: this one drops it for the fresh one.
 //!
-//! The program is the same both times. The queue is *credit* that the workers grant: so many sends may complete before
-//! anybody takes the message.
+//! The program is the same both times. The queue is *credit* that the workers grant: so many sends may complete
+//! before anybody takes the message.
 //!
 //! ```text
 //! cargo run --example shortage

@@ -1,8 +1,8 @@
 //! How do I build a network that grows while it runs?
 //!
-//! The sieve of Eratosthenes as a chain of processes (it is in Hoare's first paper on CSP, 1978): numbers flow down the
-//! chain, and each filter lets pass what its prime does not divide. What comes out at the end is the next prime, and
-//! gets a filter of its own:
+//! The sieve of Eratosthenes as a chain of processes (it is in Hoare's first paper on CSP, 1978): numbers flow down
+//! the chain, and each filter lets pass what its prime does not divide. What comes out at the end is the next prime,
+//! and gets a filter of its own:
 //!
 //! ```text
 //!   numbers ---> not by 2 ---> not by 3 ---> ... ---> sieve
@@ -10,8 +10,8 @@
 //!
 //! The process `sieve` makes each channel while the network runs (`Here::channel`) and starts each filter
 //! (`Here::start`). The ends go to the filter in *parcels*: the one that the sieve has received from so far, and the
-//! sending one of the new channel. From then on the filter holds them, and the sieve receives from the new one. So the
-//! network knows at all times who holds what, and would name a deadlock here as well as anywhere.
+//! sending one of the new channel. From then on the filter holds them, and the sieve receives from the new one. So
+//! the network knows at all times who holds what, and would name a deadlock here as well as anywhere.
 //!
 //! The end needs no word: the source ends after its last number, and what is closed to one filter closes the next.
 //!

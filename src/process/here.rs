@@ -87,8 +87,8 @@ impl Here {
     }
 
     /// Starts another process of the network, with ends that this one gives away
-    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The network ends when it has ended
-    /// too. Does not block: the other runs once this one waits.
+    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The
+    /// network ends when it has ended too. Does not block: the other runs once this one waits.
     ///
     /// Its full name is this process's name, a slash, and `name`.
     ///
