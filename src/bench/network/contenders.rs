@@ -1,6 +1,7 @@
 //! Who takes part in what.
 
 use super::{
+    ours::OnNetwork,
     record::{Order, Record},
     tasks::OnTokio,
     threads::OnThreads,
@@ -50,6 +51,7 @@ const EVERYTHING: &[Workload] = &Workload::ALL;
 /// Where a buffer could make a difference: nowhere else is there more than one message under way.
 const IN_A_ROW: &[Workload] = &[Workload::CommsTime, Workload::Pipeline];
 
+const PROCESSES: &str = "processes";
 const TASKS: &str = "tasks of tokio";
 const THREADS: &str = "threads";
 const GOROUTINES: &str = "goroutines";
@@ -70,6 +72,7 @@ pub fn contenders() -> Vec<Contender> {
         workloads,
     };
     vec![
+        here(OURS, PROCESSES, Record::of_light::<OnNetwork>, EVERYTHING),
         here(
             "kanal:0",
             TASKS,
@@ -134,6 +137,7 @@ mod tests {
         let all = contenders();
         let names: BTreeSet<&str> = all.iter().map(|one| one.name).collect();
         assert_eq!(names.len(), all.len());
+        assert!(all[0].is_ours());
         for one in all {
             assert_eq!(find(one.name).unwrap().processes, one.processes);
         }

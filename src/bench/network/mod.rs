@@ -11,6 +11,7 @@
 mod contenders;
 mod drive;
 mod go;
+mod ours;
 mod program;
 mod record;
 mod stopwatch;
