@@ -86,7 +86,8 @@ impl Home {
     /// It may be inside one still.
     pub(crate) fn suspend_bias(&self) -> Suspension<'_> {
         self.suspensions.fetch_add(1, Ordering::SeqCst);
-        if SUSPENDED.with(|suspended| !ptr::eq(suspended.get(), self)) {
+        // Where no lock was ever owned the program may not have been registered for the barrier either.
+        if Self::can_own() && SUSPENDED.with(|suspended| !ptr::eq(suspended.get(), self)) {
             barrier::heavy();
         }
         Suspension(self)
