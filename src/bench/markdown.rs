@@ -71,7 +71,7 @@ pub fn summary(results: &[RowResult]) -> String {
 }
 
 /// A ratio in three digits or so; `-` where ours was nothing at all.
-fn multiple(ratio: f64) -> String {
+pub(super) fn multiple(ratio: f64) -> String {
     match ratio {
         ratio if !ratio.is_finite() => "-".into(),
         ratio if ratio >= 99.5 => format!("{ratio:.0}"),
@@ -81,7 +81,7 @@ fn multiple(ratio: f64) -> String {
 }
 
 /// A table whose first column is text and whose others are numbers.
-fn aligned(head: &[&str], lines: Vec<Vec<String>>) -> String {
+pub(super) fn aligned(head: &[&str], lines: Vec<Vec<String>>) -> String {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.len()).collect();
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {

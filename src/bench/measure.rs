@@ -3,7 +3,7 @@
 //! In each round every channel runs once, and each round begins with another one, so that whatever else the
 //! machine does meanwhile falls on all of them alike. Ratios are taken within a round.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{convert::Infallible, ops::ControlFlow, time::Duration};
 
 use super::{
     rows::{ChannelId, Figure, Row},
@@ -129,7 +129,12 @@ pub fn measure(
             }
             match (round, row.figure) {
                 (0, Figure::Wait) => counts[at] = milliseconds(pace.wait),
-                (0, Figure::Time(_)) => counts[at] = fitting_count(entry.run, pace.run),
+                (0, Figure::Time(_)) => {
+                    let Ok(count) = fitting_count(pace.run, |count| {
+                        Ok::<_, Infallible>((entry.run)(count).elapsed)
+                    });
+                    counts[at] = count;
+                }
                 _ => runs[at].push((entry.run)(counts[at])),
             }
         }
@@ -143,13 +148,16 @@ const COUNT_MIN: u64 = 32;
 /// The most units in a run: message numbers and their sums stay far below 2^64.
 const COUNT_MAX: u64 = 1 << 30;
 
-/// How many units take about `time`. It runs a few and then more, until a quarter of the time is used, twice in a
-/// row: once may be an interruption.
-fn fitting_count(run: fn(u64) -> Run, time: Duration) -> u64 {
+/// How many units take about `time`, where `run` says how long so many took. It runs a few and then more, until a
+/// quarter of the time is used, twice in a row: once may be an interruption.
+pub(super) fn fitting_count<E>(
+    time: Duration,
+    mut run: impl FnMut(u64) -> Result<Duration, E>,
+) -> Result<u64, E> {
     let mut count = COUNT_MIN;
     let mut enough = 0;
     loop {
-        let elapsed = run(count).elapsed.max(Duration::from_micros(1));
+        let elapsed = run(count)?.max(Duration::from_micros(1));
         let factor = time.as_secs_f64() / elapsed.as_secs_f64();
         enough = if factor <= 4.0 { enough + 1 } else { 0 };
         if enough == 1 {
@@ -158,7 +166,7 @@ fn fitting_count(run: fn(u64) -> Run, time: Duration) -> u64 {
         // A few units say little, so it goes towards the time in steps.
         count = scaled(count, factor.min(16.0)).clamp(COUNT_MIN, COUNT_MAX);
         if enough == 2 || count == COUNT_MAX {
-            return count;
+            return Ok(count);
         }
     }
 }
@@ -283,28 +291,37 @@ mod tests {
         assert_eq!(rival.ratio, expected);
     }
 
-    fn ten_microseconds_each(count: u64) -> Run {
-        Run {
-            units: count,
-            elapsed: Duration::from_micros(10 * count),
-            cpu: Duration::ZERO,
-            polls: None,
-        }
+    fn fitting(time: Duration, elapsed: impl Fn(u64) -> Duration) -> u64 {
+        let Ok(count) = fitting_count(time, |count| Ok::<_, Infallible>(elapsed(count)));
+        count
     }
 
     #[test]
     fn the_count_fits_the_time() {
-        let fitting = |time| fitting_count(ten_microseconds_each, time);
+        let ten_microseconds_each = |count| Duration::from_micros(10 * count);
+        let fitting = |time| fitting(time, ten_microseconds_each);
         assert_eq!(fitting(Duration::from_millis(50)), 5000);
         assert_eq!(fitting(Duration::ZERO), COUNT_MIN);
     }
 
     #[test]
     fn what_takes_no_time_is_done_a_bounded_number_of_times() {
-        let instant = |count| Run {
-            elapsed: Duration::ZERO,
-            ..ten_microseconds_each(count)
+        let count = fitting(Duration::from_secs(1), |_| Duration::ZERO);
+        assert_eq!(count, COUNT_MAX);
+    }
+
+    #[test]
+    fn without_a_time_there_is_no_count() {
+        let failing = |count| {
+            if count > COUNT_MIN {
+                Err(count)
+            } else {
+                Ok(Duration::ZERO)
+            }
         };
-        assert_eq!(fitting_count(instant, Duration::from_secs(1)), COUNT_MAX);
+        assert_eq!(
+            fitting_count(Duration::from_secs(1), failing),
+            Err(16 * COUNT_MIN)
+        );
     }
 }

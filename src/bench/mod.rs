@@ -19,6 +19,7 @@ mod choice;
 mod contender;
 pub mod markdown;
 mod measure;
+pub mod network;
 pub mod picture;
 mod rows;
 mod run;
