@@ -2,6 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "deadlock/corpus.rs"]
+mod corpus;
+#[path = "deadlock/play.rs"]
+mod play;
+#[path = "deadlock/script.rs"]
+mod script;
+#[path = "deadlock/ways.rs"]
+mod ways;
+
 use std::time::Duration;
 
 use handover::process::{BlockingIn, BlockingOut, Deadlock, In, Network, Out, RunError};
