@@ -32,7 +32,10 @@ pub fn add(net: &mut Network, lines: &[&str], how: As) -> Kept {
     let kept = Kept::default();
     let scripts: Vec<Script> = lines.iter().flat_map(|line| Script::all_of(line)).collect();
     let mut channels = std::collections::HashMap::new();
-    for name in scripts.iter().flat_map(|one| one.outs.iter().chain(&one.ins)) {
+    for name in scripts
+        .iter()
+        .flat_map(|one| one.outs.iter().chain(&one.ins))
+    {
         channels
             .entry(name.clone())
             .or_insert_with(|| net.channel::<u32>(name));
@@ -95,15 +98,15 @@ async fn play_one(step: &Step, ends @ (outs, ins): &Ends, kept: &Kept) -> Proces
             let mut select = Select::new();
             for ((guard, then), home) in guards.iter().zip(&mut homes) {
                 select = match guard {
-                    Guard::End(End::Out(port)) => select
-                        .send(outs[*port].sending_end(), home, move |sent| {
+                    Guard::End(End::Out(port)) => {
+                        select.send(outs[*port].sending_end(), home, move |sent| {
                             sent.map(|()| then).map_err(ProcessError::from)
-                        }),
-                    Guard::End(End::In(port)) => {
-                        select.recv(ins[*port].receiving_end(), move |got| {
-                            got.map(|_| then).map_err(ProcessError::from)
                         })
                     }
+                    Guard::End(End::In(port)) => select
+                        .recv(ins[*port].receiving_end(), move |got| {
+                            got.map(|_| then).map_err(ProcessError::from)
+                        }),
                     Guard::After(time) => select.after(*time, move |_| Ok(then)),
                 };
             }
@@ -148,11 +151,7 @@ fn play_blocking(steps: &[Step], ends: &BlockingEnds, kept: &Kept) -> ProcessRes
     Ok(())
 }
 
-fn play_one_blocking(
-    step: &Step,
-    ends @ (outs, ins): &BlockingEnds,
-    kept: &Kept,
-) -> ProcessResult {
+fn play_one_blocking(step: &Step, ends @ (outs, ins): &BlockingEnds, kept: &Kept) -> ProcessResult {
     match step {
         Step::Do(End::Out(port)) => outs[*port].send(1)?,
         Step::Do(End::In(port)) => drop(ins[*port].recv()?),
@@ -176,15 +175,15 @@ fn play_one_blocking(
             let mut select = Select::new();
             for ((guard, then), home) in guards.iter().zip(&mut homes) {
                 select = match guard {
-                    Guard::End(End::Out(port)) => select
-                        .send(outs[*port].sending_end(), home, move |sent| {
+                    Guard::End(End::Out(port)) => {
+                        select.send(outs[*port].sending_end(), home, move |sent| {
                             sent.map(|()| then).map_err(ProcessError::from)
-                        }),
-                    Guard::End(End::In(port)) => {
-                        select.recv(ins[*port].receiving_end(), move |got| {
-                            got.map(|_| then).map_err(ProcessError::from)
                         })
                     }
+                    Guard::End(End::In(port)) => select
+                        .recv(ins[*port].receiving_end(), move |got| {
+                            got.map(|_| then).map_err(ProcessError::from)
+                        }),
                     Guard::After(time) => select.after(*time, move |_| Ok(then)),
                 };
             }
