@@ -10,7 +10,7 @@ use std::{
 use super::{
     body::Process,
     error::ProcessResult,
-    ports::{Bound, Ports, Seat},
+    ports::{Bound, Ports},
     registry::{Kind, Registry},
 };
 use crate::sync::{
@@ -44,13 +44,10 @@ impl Attached {
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let id = registry.reserve_process();
-        let ports = ports.bind(&Seat {
-            registry,
-            process: id,
-        });
-        let task = TaskRef::of_attached(id);
-        registry.add_process(name, task.clone(), Kind::Attached, true);
+        let reserved = registry.reserve_process();
+        let ports = ports.bind(&reserved.seat());
+        let task = TaskRef::of_attached(reserved.id());
+        reserved.add(name, task.clone(), Kind::Attached, true);
         let name = name.to_owned();
         let future = async move {
             let result = process.begin(&ports).await;

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     error::{Cause, Failure, ProcessResult},
-    ports::{Bound, Ports, Seat},
+    ports::{Bound, Ports},
     registry::{Kind, Registry},
 };
 use crate::sync::{Arc, task::TaskRef};
@@ -48,14 +48,12 @@ impl Body {
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let id = registry.reserve_process();
-        let ports = ports.bind(&Seat {
-            registry,
-            process: id,
-        });
+        let reserved = registry.reserve_process();
+        let id = reserved.id();
+        let ports = ports.bind(&reserved.seat());
         let future = live(Arc::clone(registry), id, ports, process);
         let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
-        registry.add_process(name, task.clone(), Kind::Process, false);
+        reserved.add(name, task.clone(), Kind::Process, false);
         registry.home.one_more();
         Self(task)
     }
@@ -94,13 +92,13 @@ where
     .await
 }
 
-/// The end of a process: if it failed, it poisons what it holds; it gives up its ends, and then its place.
+/// The end of a process: if it failed, it poisons what it holds; it gives up its ends. It keeps its place: whoever
+/// took it up for the process gives it up, once, for afterwards it may be another's.
 pub(super) fn end<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
     if let Err(cause) = result {
         fail(registry, id, cause, &ports);
     }
     drop(ports);
-    registry.remove_process(id);
 }
 
 #[cold]

@@ -259,18 +259,20 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         return None;
     }
     let holders = |side| entry.holders(side).iter().copied();
-    let others = |&holder: &u32| holder != op.process;
     let releasers: Vec<u32> = match op.wait.operation {
         Operation::Accepted => vec![op.acceptor?],
         Operation::Send => holders(Side::Receiving).collect(),
         // What was taken into custody within credit may be handed back, by whoever has it.
         Operation::Receive if tally.credit_untaken > 0 => return None,
         Operation::Receive => holders(Side::Sending).collect(),
-        // Somebody of its own side may give a receiver up, or go.
-        Operation::Demand | Operation::Closing => holders(Side::Sending)
-            .chain(holders(Side::Receiving))
-            .filter(others)
-            .collect(),
+        // Somebody of its own side may give a receiver up, or go. One that has ends of both sides waits for itself.
+        Operation::Demand | Operation::Closing => {
+            let has = |side| entry.holders(side).contains(&op.process);
+            let is_on_both_sides = has(Side::Sending) && has(Side::Receiving);
+            let all = holders(Side::Sending).chain(holders(Side::Receiving));
+            all.filter(|&holder| is_on_both_sides || holder != op.process)
+                .collect()
+        }
     };
     // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
     (!releasers.is_empty() || matches!(op.wait.operation, Operation::Demand | Operation::Closing))
@@ -355,10 +357,11 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
             .collect(),
     };
     let others = all.iter().filter(|id| !cycle.contains(id));
-    let is_total = tables
-        .processes
-        .iter()
-        .all(|(id, entry)| entry.kind == Kind::Attached || members.get(id as usize) == Some(&true));
+    // A thread that has not come so far as to be listed will run.
+    let is_total = tables.processes.reserved() == 0
+        && tables.processes.iter().all(|(id, entry)| {
+            entry.kind == Kind::Attached || members.get(id as usize) == Some(&true)
+        });
     Deadlock {
         network: registry.name.to_string(),
         is_total,

@@ -10,10 +10,10 @@ use std::{
 use super::{
     attached::Attached,
     body::{self, Body, Process},
-    error::{Cause, ProcessResult, RunError},
+    error::{Cause, Failure, ProcessResult, RunError},
     executor::{Executor, TURNS_A_POLL, retire},
     here::HereToken,
-    ports::{self, InToken, OutToken, Ports, Seat},
+    ports::{self, Bound, InToken, OutToken, Ports},
     registry::{Kind, Registry},
     snapshot::Observer,
     threads::{Threads, Unstarted},
@@ -82,6 +82,34 @@ impl Drop for Declared {
     }
 }
 
+/// The place of a thread in its network, from its start to its end, whatever comes between.
+struct Place<'a> {
+    registry: &'a Registry,
+    process: u32,
+}
+
+impl Place<'_> {
+    fn end<P: Bound>(self, ports: P, result: Result<(), Cause>) {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            body::end(self.registry, self.process, ports, result);
+        }));
+        // What can panic there is a destructor of a message or an error.
+        if let Err(payload) = ended {
+            self.registry.fail(Failure {
+                process: self.registry.name_of(self.process),
+                cause: Cause::of_panic(&*payload),
+            });
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.registry.remove_process(self.process);
+        self.registry.home.one_less();
+    }
+}
+
 impl Network {
     /// A network without processes.
     #[must_use]
@@ -147,19 +175,20 @@ impl Network {
     {
         let name = self.full_name(&name.to_string());
         let registry = Arc::clone(&self.registry);
-        let process_id = registry.reserve_process();
-        let ports = ports.bind_blocking(&Seat {
-            registry: &registry,
-            process: process_id,
-        });
+        let reserved = registry.reserve_process();
+        let ports = ports.bind_blocking(&reserved.seat());
         registry.home.one_more();
         self.threads.push(Box::new(move || {
             let thread_name = name.clone();
             std::thread::Builder::new()
                 .name(thread_name)
                 .spawn(move || {
-                    let task = TaskRef::of_thread(process_id, thread::current());
-                    registry.add_process(&name, task.clone(), Kind::Thread, false);
+                    let task = TaskRef::of_thread(reserved.id(), thread::current());
+                    let place = Place {
+                        registry: &registry,
+                        process: reserved.id(),
+                    };
+                    reserved.add(&name, task.clone(), Kind::Thread, false);
                     let result = {
                         let _entered = Entered::new(&task);
                         // As for a process: nothing of it is seen after a panic but its ports.
@@ -169,9 +198,7 @@ impl Network {
                         Ok(result) => result.map_err(Cause::Error),
                         Err(payload) => Err(Cause::of_panic(&*payload)),
                     };
-                    body::end(&registry, process_id, ports, result);
-                    drop(task);
-                    registry.home.one_less();
+                    place.end(ports, result);
                 })
         }));
     }

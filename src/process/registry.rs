@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::{
     error::{Failure, RunError},
+    ports::Seat,
     report::Deadlock,
     snapshot::{History, Rate},
 };
@@ -102,6 +103,8 @@ pub(super) struct Tables {
 pub(super) struct Slots<E> {
     entries: Vec<Option<E>>,
     free: Vec<u32>,
+    /// Numbers that are given out, with no entry yet.
+    reserved: usize,
 }
 
 impl<E> Default for Slots<E> {
@@ -109,12 +112,14 @@ impl<E> Default for Slots<E> {
         Self {
             entries: Vec::new(),
             free: Vec::new(),
+            reserved: 0,
         }
     }
 }
 
 impl<E> Slots<E> {
     fn reserve(&mut self) -> u32 {
+        self.reserved += 1;
         self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             u32::try_from(self.entries.len() - 1).expect("at most 2^32 of them at a time")
@@ -122,7 +127,18 @@ impl<E> Slots<E> {
     }
 
     fn put(&mut self, id: u32, entry: E) {
+        self.reserved -= 1;
         self.entries[id as usize] = Some(entry);
+    }
+
+    fn give_back(&mut self, id: u32) {
+        self.reserved -= 1;
+        self.free.push(id);
+    }
+
+    /// How many numbers are given out, with no entry yet.
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved
     }
 
     fn take(&mut self, id: u32) -> Option<E> {
@@ -257,11 +273,15 @@ impl Registry {
     }
 
     /// A number for a process that is about to be added.
-    pub(super) fn reserve_process(&self) -> u32 {
-        self.tables.lock().processes.reserve()
+    pub(super) fn reserve_process(self: &Arc<Self>) -> Reserved {
+        Reserved {
+            id: self.tables.lock().processes.reserve(),
+            registry: Arc::clone(self),
+            is_used: false,
+        }
     }
 
-    pub(super) fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+    fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
         let mut tables = self.tables.lock();
         tables.changes += 1;
         let serial = tables.changes;
@@ -419,6 +439,41 @@ impl Registry {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(deadlock)) => Err(RunError::Deadlock(Box::new(deadlock))),
             (None, None) => Ok(()),
+        }
+    }
+}
+
+/// A number that is kept for a process, which is added under it or never.
+pub(super) struct Reserved {
+    registry: Arc<Registry>,
+    id: u32,
+    is_used: bool,
+}
+
+impl Reserved {
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Where its ports are bound.
+    pub(super) fn seat(&self) -> Seat<'_> {
+        Seat {
+            registry: &self.registry,
+            process: self.id,
+        }
+    }
+
+    /// Adds the process; `is_open` as in its entry.
+    pub(super) fn add(mut self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+        self.is_used = true;
+        self.registry.add_process(name, task, kind, is_open);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.registry.tables.lock().processes.give_back(self.id);
         }
     }
 }
