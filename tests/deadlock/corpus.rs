@@ -269,7 +269,7 @@ corpus! {
         => fails("process `a` failed: nobody can take the message: the channel was poisoned: bitter");
     poison_spreads_through_a_pipeline: ["a: s1!", "stage*3: s{i}? s{i+1}!", "z: s4?keep never!keep never?60ms s4?#"]
         => fails("process `stage-3` failed: nobody can take the message: the channel was poisoned: bitter");
-    a_failure_ends_all_who_wait_for_it: ["a: x?", "b: gone!", "c: gone?keep", "d: x!keep y?", "e: y!keep x!keep z?keep"]
+    the_first_failure_is_told_and_not_those_that_follow: ["a: x?", "b: x!keep gone!", "c: gone?keep"]
         => fails("process `b` failed: nobody can take the message: every receiver is gone");
 }
 

@@ -91,7 +91,7 @@ async fn play_one(step: &Step, ends @ (outs, ins): &Ends, kept: &Kept) -> Proces
         Step::Accept(port, then) => {
             let held = ins[*port].recv_held().await?;
             play(then, ends, kept).await?;
-            drop(held.release());
+            let _ = held.release();
         }
         Step::Any(guards) => {
             let mut homes = vec![Some(1); guards.len()];
