@@ -4,12 +4,20 @@
 
 #[path = "deadlock/corpus.rs"]
 mod corpus;
+#[path = "deadlock/moving.rs"]
+mod moving;
+#[path = "deadlock/outside.rs"]
+mod outside;
 #[path = "deadlock/play.rs"]
 mod play;
+#[path = "deadlock/policies.rs"]
+mod policies;
 #[path = "deadlock/script.rs"]
 mod script;
 #[path = "deadlock/ways.rs"]
 mod ways;
+#[path = "deadlock/words.rs"]
+mod words;
 
 use std::time::Duration;
 

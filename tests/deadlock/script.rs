@@ -95,9 +95,12 @@ impl Script {
     pub fn can_block(&self) -> bool {
         fn all(steps: &[Step]) -> bool {
             steps.iter().all(|step| match step {
-                Step::Both(_) | Step::Ready(_) | Step::Closed(_) | Step::Grant(..) => false,
-                // A thread that sleeps is no process that nobody can wake.
-                Step::Never => false,
+                // A thread that sleeps for ever is no process that nobody can wake.
+                Step::Never
+                | Step::Both(_)
+                | Step::Ready(_)
+                | Step::Closed(_)
+                | Step::Grant(..) => false,
                 Step::Accept(_, steps) | Step::While(steps) | Step::Times(_, steps) => all(steps),
                 Step::Any(guards) => guards.iter().all(|(_, then)| all(then)),
                 Step::Do(_)

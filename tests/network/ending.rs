@@ -10,10 +10,12 @@ use std::{
     },
     task::{Context, Poll, Waker},
     thread,
+    time::Instant,
 };
 
 use handover::process::{
-    BlockingIn, BlockingOut, In, Network, OnDeadlock, Out, ProcessError, ProcessResult, RunError,
+    BlockingIn, BlockingOut, Here, In, Network, OnDeadlock, Out, ProcessError, ProcessResult,
+    RunError,
 };
 
 use crate::support::{LONG, Ledger, Noted, WAYS, within};
@@ -105,6 +107,10 @@ fn a_panic_in_the_destructor_of_what_a_process_has_captured_is_its_failure() {
 
 #[test]
 fn a_panic_before_the_first_await_is_the_failure_of_its_process() {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a process borrows its ports, whatever they are"
+    )]
     fn explode(_: &()) -> std::future::Ready<ProcessResult> {
         panic!("no fuse")
     }
@@ -291,10 +297,10 @@ fn the_run_waits_for_a_thread_that_is_no_part_of_the_deadlock() {
         });
         let observer = net.observe();
         let releaser = thread::spawn(move || {
-            let deadline = std::time::Instant::now() + LONG;
+            let deadline = Instant::now() + LONG;
             // Once only the thread is left, the deadlock of the others has ended the run.
             while observer.snapshot().processes.len() > 1 {
-                assert!(std::time::Instant::now() < deadline);
+                assert!(Instant::now() < deadline);
                 thread::yield_now();
             }
             go.send(()).unwrap();
@@ -472,4 +478,40 @@ fn a_panic_of_the_one_that_is_polled_here_does_not_leave_the_run() {
     net.process("bomb", (), async |(): &()| panic!("boom"));
     let outcome = catch_unwind(AssertUnwindSafe(|| net.run()));
     assert!(matches!(outcome, Ok(Err(RunError::Panicked { .. }))));
+}
+
+/// Nobody would run it, and the run waits for the thread that has started it.
+#[test]
+fn what_a_thread_starts_after_a_deadlock_has_ended_the_run_is_dropped() {
+    for way in WAYS {
+        let ledger = Ledger::default();
+        let mut net = Network::new("too late");
+        let (a_out, a_in) = net.channel::<u32>("a");
+        net.process(
+            "stuck",
+            (a_out, a_in),
+            async |(a, _b): &(Out<u32>, In<u32>)| {
+                a.send(1).await?;
+                Ok(())
+            },
+        );
+        let observer = net.observe();
+        let note = ledger.one();
+        net.thread("starter", net.here(), move |here: &Here| {
+            let deadline = Instant::now() + LONG;
+            // Once only the thread is left, the deadlock of the other has ended the run.
+            while observer.snapshot().processes.len() > 1 {
+                assert!(Instant::now() < deadline);
+                thread::yield_now();
+            }
+            here.start("late", (), async move |(): &()| {
+                let _note = note;
+                pending::<()>().await;
+                Ok(())
+            });
+            Ok(())
+        });
+        assert_eq!(way.deadlock(net).cycle_names(), ["stuck"]);
+        ledger.settle();
+    }
 }
