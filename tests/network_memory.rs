@@ -9,7 +9,16 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use std::{
+    future::poll_fn,
+    sync::{Mutex, PoisonError, mpsc},
+    task::{Context, Poll, Waker},
+};
+
 use handover::process::{Here, In, Network, Out};
+
+/// One test at a time, for all count together.
+static ALONE: Mutex<()> = Mutex::new(());
 
 struct Counting;
 
@@ -54,6 +63,7 @@ async fn generation(here: &Here, numbers: &Out<u32>, seen: &In<u32>, size: u32) 
 #[test]
 fn ten_thousand_processes_that_came_and_went_leave_no_memory_behind() {
     const GENERATION: u32 = 100;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for threads in [1, 2] {
         let mut net = Network::new("generations");
         let (out, into) = net.channel::<u32>("numbers");
@@ -79,4 +89,42 @@ fn ten_thousand_processes_that_came_and_went_leave_no_memory_behind() {
         );
         net.run_threads(threads).unwrap();
     }
+}
+
+/// Whoever has a waker of a process may wake it long after its run was given up.
+#[test]
+fn a_process_that_is_woken_after_its_run_leaves_no_memory_behind() {
+    const SIZE: usize = 10_000;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let one = || {
+        let (give, given) = mpsc::channel::<Waker>();
+        let mut net = Network::new("given up");
+        net.process("sleeper", (), async move |(): &()| {
+            let kept = [1_u8; SIZE];
+            poll_fn(|context| {
+                let _ = give.send(context.waker().clone());
+                Poll::<()>::Pending
+            })
+            .await;
+            assert_eq!(kept.len(), SIZE);
+            Ok(())
+        });
+        let mut run = Box::pin(net.run_async());
+        assert!(
+            run.as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        drop(run);
+        given.recv().unwrap().wake();
+    };
+    for _ in 0..5 {
+        one();
+    }
+    let before = LIVE.load(Ordering::Relaxed);
+    for _ in 0..50 {
+        one();
+    }
+    let grown = LIVE.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(grown < 10 * SIZE, "{grown} bytes more");
 }

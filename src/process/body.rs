@@ -11,7 +11,7 @@ use std::{
 use super::{
     error::{Cause, Failure, ProcessResult},
     ports::{Bound, Ports},
-    registry::{Kind, Registry},
+    registry::Registry,
 };
 use crate::sync::{Arc, task::TaskRef};
 
@@ -39,8 +39,8 @@ where
     }
 }
 
-/// A process that was added to its network and has not begun.
-pub(super) struct Body(TaskRef);
+/// A process that was added to its network and has not begun; none, if the run was over by then.
+pub(super) struct Body(Option<TaskRef>);
 
 impl Body {
     pub(super) fn new<P, F>(registry: &Arc<Registry>, name: &str, ports: P, process: F) -> Self
@@ -53,12 +53,20 @@ impl Body {
         let ports = ports.bind(&reserved.seat());
         let future = live(Arc::clone(registry), id, ports, process);
         let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
-        reserved.add(name, task.clone(), Kind::Process, false);
-        registry.home.one_more();
-        Self(task)
+        if reserved.add_scheduled(name, &task) {
+            return Self(Some(task));
+        }
+        // SAFETY: nobody has heard of the task.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
+            registry.fail(Failure {
+                process: name.to_owned(),
+                cause: Cause::of_panic(&*payload),
+            });
+        }
+        Self(None)
     }
 
-    pub(super) fn into_task(self) -> TaskRef {
+    pub(super) fn into_task(self) -> Option<TaskRef> {
         self.0
     }
 }

@@ -156,9 +156,12 @@ pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
     registry.home.one_less();
 }
 
-/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more.
+/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more, nor any that would
+/// come later.
 pub(super) fn end_all(registry: &Registry) {
-    for task in registry.tasks() {
+    let tasks = registry.close_scheduler();
+    registry.home.close();
+    for task in tasks {
         // SAFETY: the executor's hold: a process that has not ended still has it.
         let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
         retire(registry, executors, None);

@@ -61,7 +61,8 @@ impl Here {
 
     /// Starts another process of the network, with ends that this one gives away
     /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel)). The network ends when it has ended
-    /// too. Does not block: the other runs once this one waits.
+    /// too. Does not block: the other runs once this one waits. When the run is over already (this one is a thread, or
+    /// attached, and has outlived it) nothing begins: what the other was given is dropped.
     ///
     /// Its full name is this process's name, a slash, and `name`.
     ///
@@ -76,7 +77,11 @@ impl Here {
     {
         let name = format!("{}/{name}", self.name());
         let body = Body::new(&self.registry, &name, ports, process);
-        self.registry.home.inject_new(body.into_task());
+        if let Some(task) = body.into_task() {
+            // The run may end meanwhile, and with it the executor's hold.
+            let _alive = task.clone();
+            self.registry.home.inject_new(task);
+        }
     }
 }
 

@@ -157,7 +157,7 @@ impl Network {
     {
         let name = self.full_name(&name.to_string());
         let body = Body::new(&self.registry, &name, ports, process);
-        self.processes.tasks.push(body.into_task());
+        self.processes.tasks.extend(body.into_task());
     }
 
     /// Adds a process that blocks: it gets a thread of its own, and ports whose operations block.

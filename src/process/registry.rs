@@ -97,6 +97,8 @@ pub(super) struct Tables {
     pub(super) channels: Slots<ChannelEntry>,
     /// How many serials and versions were given out.
     changes: u64,
+    /// Nobody polls processes any more, and none is added.
+    is_closed: bool,
 }
 
 /// Entries with numbers that are used again.
@@ -283,6 +285,10 @@ impl Registry {
 
     fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
         let mut tables = self.tables.lock();
+        Self::add_to(&mut tables, name, task, kind, is_open);
+    }
+
+    fn add_to(tables: &mut Tables, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
         tables.changes += 1;
         let serial = tables.changes;
         let id = task.id();
@@ -394,16 +400,17 @@ impl Registry {
         }
     }
 
-    /// The tasks of all processes that have not ended and that are polled by the network's scheduler.
-    pub(super) fn tasks(&self) -> Vec<TaskRef> {
-        self.read(|tables| {
-            tables
-                .processes
-                .iter()
-                .filter(|(_, entry)| entry.kind == Kind::Process)
-                .map(|(_, entry)| entry.task.clone())
-                .collect()
-        })
+    /// The network's scheduler polls nobody any more, and takes in nobody. Returns the tasks of all processes that it
+    /// polled and that have not ended.
+    pub(super) fn close_scheduler(&self) -> Vec<TaskRef> {
+        let mut tables = self.tables.lock();
+        tables.is_closed = true;
+        tables
+            .processes
+            .iter()
+            .filter(|(_, entry)| entry.kind == Kind::Process)
+            .map(|(_, entry)| entry.task.clone())
+            .collect()
     }
 
     /// Notes that a process has failed; the first one is what the run says at its end.
@@ -467,6 +474,22 @@ impl Reserved {
     pub(super) fn add(mut self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
         self.is_used = true;
         self.registry.add_process(name, task, kind, is_open);
+    }
+}
+
+impl Reserved {
+    /// Adds a process that the network's scheduler is to poll, unless it polls nobody any more; tells whether it does.
+    pub(super) fn add_scheduled(mut self, name: &str, task: &TaskRef) -> bool {
+        let mut tables = self.registry.tables.lock();
+        if tables.is_closed {
+            drop(tables);
+            return false;
+        }
+        self.is_used = true;
+        Registry::add_to(&mut tables, name, task.clone(), Kind::Process, false);
+        // Under the lock: whoever closes the scheduler finds it counted.
+        self.registry.home.one_more();
+        true
     }
 }
 

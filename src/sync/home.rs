@@ -43,6 +43,8 @@ pub(crate) struct Home {
 struct Injected {
     first: Option<NonNull<Task>>,
     last: Option<NonNull<Task>>,
+    /// Nobody runs tasks any more. What was put here would stay, and keep the home that keeps it.
+    is_closed: bool,
 }
 
 // SAFETY: the tasks in it are held, and reached under the lock.
@@ -112,6 +114,10 @@ impl Home {
         let held = hold(task);
         {
             let mut list = self.injected.lock();
+            if list.is_closed {
+                drop(list);
+                return;
+            }
             // SAFETY: the list's lock is held.
             unsafe { held.link(|link| *link = None) };
             let node = held.into_raw();
@@ -133,6 +139,14 @@ impl Home {
         let task = task.into_raw();
         // SAFETY: held by its executor from now on.
         self.wake(unsafe { task.as_ref() });
+    }
+
+    /// Nobody runs tasks any more: those that were woken from elsewhere are let go, as are those that will be.
+    pub(crate) fn close(&self) {
+        self.injected.lock().is_closed = true;
+        while let Some(task) = self.take_injected() {
+            drop(task);
+        }
     }
 
     /// The first of those that were woken from elsewhere, if there is one.
