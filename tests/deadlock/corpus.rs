@@ -295,7 +295,7 @@ corpus! {
 corpus! {
     a_send_that_gives_up: ["a: up!60ms down?", "b: down! up?keep"] => ENDS;
     a_receive_that_gives_up: ["a: x?60ms y!", "b: y? x!keep"] => ENDS;
-    both_give_up_at_some_time: ["a: x?60ms y!keep never!keep never?200ms", "b: y?90ms x!keep"] => ENDS;
+    both_give_up_at_some_time: ["a: x?60ms y!keep bye!", "b: y?90ms x!keep bye?"] => ENDS;
     a_deadlock_after_the_time_is_up: ["a: up!60ms up! down?", "b: down! up?"] => total("a b", "");
     a_time_elsewhere_keeps_nobody_else_alive: [
         "a: up! down?", "b: down! up?", "c: never!keep 40{never?100ms}",

@@ -122,8 +122,8 @@ fn each_set_of_processes_is_told_of_once() {
         let lines = [
             "a: up! down?",
             "b: down! up?",
-            "c: x!keep x?300ms y?",
-            "d: z!keep z?300ms y!keep x?",
+            "c: x!keep x?900ms y?",
+            "d: z!keep z?900ms y!keep x?",
         ];
         let _kept = play::add(&mut net, &lines, As::Processes);
         let told = Arc::new(Mutex::new(Vec::<usize>::new()));
