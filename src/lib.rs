@@ -38,3 +38,13 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide/patterns.md")]
 pub struct GuideToPatterns;
+
+/// The examples of the guide's page on deadlock, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/deadlock.md")]
+pub struct GuideToDeadlock;
+
+/// The examples of the guide's page on a shortage of workers, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/shortage.md")]
+pub struct GuideToShortage;

@@ -4,11 +4,13 @@
 //! every interleaving of what stands on them can be tried.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
+    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(not(loom))]
@@ -30,7 +32,7 @@ pub(crate) const fn run_is_over() -> bool {
 
 /// The place of a lock in the order in which whoever needs several takes them: its address.
 #[cfg(not(loom))]
-pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
+pub(crate) fn place<T>(lock: &owned::OwnedLock<T>) -> usize {
     std::ptr::from_ref(lock).addr()
 }
 
@@ -40,6 +42,9 @@ pub(crate) mod home;
 pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod wake;
+
+mod barrier;
+pub(crate) mod owned;
 
 mod drive;
 pub(crate) use drive::drive;

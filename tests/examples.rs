@@ -1,8 +1,11 @@
 //! The examples run, and what they print is true.
 
 use std::{
+    fs,
     io::Read,
+    path::Path,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -10,8 +13,12 @@ use std::{
 /// Building included: on a fresh machine that is nearly all of it.
 const DEADLINE: Duration = Duration::from_mins(5);
 
+/// Some of the examples look at a clock, so they run one at a time.
+static RUNS: Mutex<()> = Mutex::new(());
+
 /// Runs an example of this package; returns its standard output.
 fn run(example: &str, arguments: &[&str]) -> String {
+    let _runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--example", example]);
     if !cfg!(debug_assertions) {
@@ -45,6 +52,90 @@ fn run(example: &str, arguments: &[&str]) -> String {
     let text = reader.join().expect("the reader ends").expect("UTF-8");
     assert!(status.success(), "{example} ended with {status}:\n{text}");
     text
+}
+
+/// What the head comment of an example says it prints: the block after "It prints".
+fn shown(example: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let source = fs::read_to_string(folder.join(format!("{example}.rs"))).expect("it is there");
+    let block = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .skip_while(|line| !line.starts_with("It prints"))
+        .skip_while(|line| *line != "```text")
+        .skip(1)
+        .take_while(|line| *line != "```");
+    block.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The first word of what comes after `before` in a text.
+fn word_after<'a>(text: &'a str, before: &str) -> &'a str {
+    text.split_once(before)
+        .and_then(|(_, after)| after.split_whitespace().next())
+        .unwrap_or_else(|| panic!("no word after {before:?}:\n{text}"))
+}
+
+/// A duration as `Debug` prints it, in seconds.
+fn seconds(text: &str) -> f64 {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number: f64 = text[..text.len() - unit.len()].parse().expect("a number");
+    number
+        * match unit {
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => panic!("{text} is no duration"),
+        }
+}
+
+#[test]
+fn an_example_whose_output_is_certain_prints_what_its_head_shows() {
+    for example in ["dining_philosophers", "bidirectional_chain", "sieve"] {
+        let shown = shown(example);
+        assert!(!shown.is_empty(), "{example} shows nothing");
+        assert_eq!(run(example, &[]), shown, "{example}");
+    }
+}
+
+#[test]
+fn the_time_of_a_communication_is_a_number() {
+    for text in [run("commstime", &["5000"]), shown("commstime")] {
+        let communications: u64 = word_after(&text, "").parse().expect("a number");
+        assert!([20_000, 400_000].contains(&communications), "{text}");
+        let each: f64 = word_after(&text, " communications, ")
+            .parse()
+            .expect("a number");
+        assert!(each > 0.0, "{text}");
+        assert!(text.ends_with(" ns each\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_shortage_is_known_at_once_without_a_queue_and_grows_unnoticed_with_one() {
+    for text in [run("shortage", &[]), shown("shortage")] {
+        let (without, with) = text
+            .split_once("2 workers, a queue of 1000:\n")
+            .expect("two runs");
+        assert!(without.starts_with("2 workers, a queue of 0:\n"), "{text}");
+        let sample: usize = word_after(without, "nobody takes sample ")
+            .parse()
+            .expect("a number");
+        assert!(sample < 10, "it took long to know:\n{text}");
+        let taken: usize = word_after(without, "start)\n").parse().expect("a number");
+        assert!(
+            taken < 60,
+            "two workers cannot have taken them all:\n{text}"
+        );
+
+        assert!(with.contains("the sensor has noticed nothing"), "{text}");
+        assert!(with.contains("60 of 60 samples were taken"), "{text}");
+        let first = seconds(word_after(with, "the first was "));
+        let last = seconds(word_after(with, "and the last "));
+        // The work takes 1050 ms in all, the samples come in 600.
+        assert!(last > first + 0.1, "it has not grown:\n{text}");
+    }
 }
 
 #[test]

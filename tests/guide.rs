@@ -37,7 +37,7 @@ fn shown_on(page: &str) -> Vec<Shown> {
     shown
 }
 
-/// Runs a command as a reader of the page would, with a limit of a minute.
+/// Runs a command as a reader of the page would, with a limit of five minutes: some begin with a build.
 fn run(command: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_handover"));
     let path = format!(
@@ -46,7 +46,7 @@ fn run(command: &str) -> String {
         env::var("PATH").unwrap()
     );
     let output = Command::new("timeout")
-        .args(["60", "bash", "-c", command])
+        .args(["300", "bash", "-c", command])
         .env("PATH", path)
         .stdin(Stdio::null())
         .output()

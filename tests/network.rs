@@ -16,12 +16,16 @@ mod tokens;
 #[path = "deadlock/ways.rs"]
 mod ways;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use handover::{
+    channel::{RecvTimeoutError, SendTimeoutError},
     process::{BlockingIn, BlockingOut, Here, In, Network, Out, Parcel, ProcessError, RunError},
     select_async,
 };
@@ -142,6 +146,48 @@ fn a_thread_and_a_process_meet() {
     net.run().unwrap();
 }
 
+#[test]
+fn a_thread_gives_up_at_a_deadline_and_is_let_ahead_by_credit() {
+    let mut net = Network::new("timed");
+    let (out, into) = net.channel::<u32>("numbers");
+    let (go_out, go_in) = net.channel::<()>("go");
+    net.thread(
+        "source",
+        (out, go_out),
+        |(numbers, go): &(BlockingOut<u32>, BlockingOut<()>)| {
+            let late = numbers.send_deadline(1, Instant::now());
+            assert_eq!(late, Err(SendTimeoutError::Timeout(1)));
+            go.send(())?;
+            go.send(())?;
+            numbers.send_deadline(2, Instant::now() + Duration::from_secs(10))?;
+            go.send(())?;
+            assert!(!numbers.is_disconnected());
+            Ok(())
+        },
+    );
+    net.thread(
+        "sink",
+        (into, go_in),
+        |(numbers, go): &(BlockingIn<u32>, BlockingIn<()>)| {
+            // Between the first and the second word the source offers nothing.
+            go.recv()?;
+            let late = numbers.recv_deadline(Instant::now());
+            assert_eq!(late, Err(RecvTimeoutError::Timeout));
+            numbers.grant(3);
+            go.recv()?;
+            go.recv()?;
+            let outstanding = numbers.outstanding();
+            assert_eq!((outstanding.unused, outstanding.untaken), (2, 1));
+            assert_eq!(numbers.revoke(5), 2);
+            assert_eq!(numbers.recv()?, 2);
+            assert!(numbers.recv().is_err());
+            assert!(numbers.is_disconnected());
+            Ok(())
+        },
+    );
+    net.run().unwrap();
+}
+
 type Answer = &'static str;
 type Letter = Parcel<Out<Answer>>;
 
@@ -208,6 +254,57 @@ fn a_process_starts_others() {
 }
 
 #[test]
+fn a_process_makes_channels_while_it_runs() {
+    let mut net = Network::new("growing");
+    net.process("root", net.here(), async |here: &Here| {
+        let (numbers_out, numbers_in) = here.channel::<u32>("numbers");
+        here.start("source", numbers_out, async |numbers: &Out<u32>| {
+            for number in 0..3 {
+                numbers.send(number).await?;
+            }
+            Ok(())
+        });
+        let numbers = here.adopt(numbers_in);
+        for number in 0..3 {
+            assert_eq!(numbers.recv().await?, number);
+        }
+        // The one process that had the other end has ended, and no parcel keeps the channel open.
+        assert!(numbers.recv().await.is_err());
+        Ok(())
+    });
+    net.run().unwrap();
+}
+
+#[test]
+fn a_deadlock_on_a_channel_that_a_process_made_is_found() {
+    let mut net = Network::new("growing");
+    net.process("root", net.here(), async |here: &Here| {
+        let (up_out, up_in) = here.channel::<u32>("up");
+        let (down_out, down_in) = here.channel::<u32>("down");
+        here.start(
+            "child",
+            (up_in, down_out),
+            async |(up, down): &(In<u32>, Out<u32>)| {
+                down.send(1).await?;
+                up.recv().await?;
+                Ok(())
+            },
+        );
+        let (up, down) = (here.adopt(up_out), here.adopt(down_in));
+        up.send(2).await?;
+        down.recv().await?;
+        Ok(())
+    });
+    match net.run() {
+        Err(RunError::Deadlock(deadlock)) => {
+            assert_eq!(deadlock.cycle_names(), ["root", "root/child"]);
+            assert_eq!(deadlock.cycle[0].waits[0].channel, "root/up");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn ports_stand_in_guards() {
     let mut net = Network::new("choosing");
     let (out, into) = net.channel::<u32>("there");
@@ -239,7 +336,7 @@ fn a_network_runs_inside_a_tokio_task_and_awaits_its_timers() {
     let (out, into) = net.channel::<u32>("numbers");
     net.process("source", out, async |numbers: &Out<u32>| {
         for number in 0..20 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
             numbers.send(number).await?;
         }
         Ok(())
@@ -397,7 +494,7 @@ fn a_snapshot_tells_who_waits_for_whom() {
         },
     );
     net.thread("watcher", go_out, move |go: &BlockingOut<()>| {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let snapshot = observer.snapshot();
             let source = snapshot
@@ -410,7 +507,7 @@ fn a_snapshot_tells_who_waits_for_whom() {
                 assert_eq!(wait.channel, "numbers");
                 break;
             }
-            assert!(std::time::Instant::now() < deadline, "{snapshot:?}");
+            assert!(Instant::now() < deadline, "{snapshot:?}");
             std::thread::yield_now();
         }
         go.send(())?;

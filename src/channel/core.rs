@@ -26,11 +26,12 @@ use super::{
     waiter::{Stage, Waiter, Wake},
 };
 use crate::sync::{
-    AtomicBool, AtomicUsize, BriefLock, Ordering, Spin, place, run_is_over, task, thread,
+    AtomicBool, AtomicUsize, Ordering, Spin, home::Home, owned::OwnedLock, place, run_is_over,
+    task, thread,
 };
 
 pub(super) struct Core<T> {
-    state: BriefLock<State<T>>,
+    state: OwnedLock<State<T>>,
     /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone and an
     /// alternation a needless lock. Nobody waits because of it alone, so `Relaxed` is enough. It is never less than
     /// what was so under the lock.
@@ -50,7 +51,7 @@ unsafe impl<T: Send> Sync for Core<T> {}
 impl<T> Core<T> {
     pub(super) fn new() -> Self {
         Self {
-            state: BriefLock::new(State::new()),
+            state: OwnedLock::new(State::new()),
             senders_waiting: AtomicUsize::new(0),
             is_over: AtomicBool::new(false),
             spin: Spin::new(),
@@ -60,6 +61,16 @@ impl<T> Core<T> {
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, T> {
         Locked::new(self.state.lock(), &self.senders_waiting)
+    }
+
+    /// The thread that runs the tasks of `home` owns the channel from now on: it locks it without further ado.
+    pub(super) fn own(&self, home: &Home) {
+        self.state.own(home);
+    }
+
+    /// Nobody owns the channel any more.
+    pub(super) fn disown(&self) {
+        self.state.disown();
     }
 
     /// The channel's place in the order in which alternations lock; no other channel has the same.
@@ -96,7 +107,7 @@ impl<T> Core<T> {
         mut deadline: Option<Instant>,
     ) -> Stage {
         let is_over = || !matches!(waiter.stage(), Stage::Waiting | Stage::Held);
-        let _blocked = task::blocked(deadline.is_some());
+        let mut blocked = task::blocked(deadline.is_some());
         if self.spin.until(is_over) {
             return waiter.stage();
         }
@@ -115,6 +126,9 @@ impl<T> Core<T> {
                         }
                         drop(locked);
                         deadline = None;
+                        // From now on its acceptor alone ends the wait.
+                        drop(blocked.take());
+                        blocked = task::blocked(false);
                     }
                 }
             }

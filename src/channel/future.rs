@@ -187,7 +187,11 @@ impl<T> Future for RecvHeldFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();
         let core = this.core;
-        let acceptor = if *this.bound { task::current() } else { None };
+        let acceptor = if *this.bound {
+            task::current_id()
+        } else {
+            None
+        };
         core.poll_to_take(this.waiter, context, |locked| {
             let (hold, wake) = locked.hold(acceptor)?;
             Some((Held::new(Arc::clone(core), hold), wake))

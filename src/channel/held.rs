@@ -16,21 +16,19 @@ use super::{
     state::Hold,
     waiter::{Link, Stage, Waiter},
 };
-use crate::sync::{Arc, UnsafeCell, run_is_over, task::Task};
+use crate::sync::{Arc, UnsafeCell, run_is_over, task::TaskId};
 
 /// The tie of a hold to its sender. It stands on the heap, so that both ends may move or go.
 pub(super) struct HoldLink<T> {
     /// Belongs to the channel's lock. `None` once the sender has gone or has its answer.
     sender: UnsafeCell<Link<T>>,
-    /// The task that holds the message until it is answered, if that is certain.
-    acceptor: Option<NonNull<Task>>,
+    /// The task that holds the message until it is answered, if that is certain. It may end without an answer: what it
+    /// held was forgotten then.
+    acceptor: Option<TaskId>,
 }
 
 impl<T> HoldLink<T> {
-    pub(super) fn allocate(
-        sender: NonNull<Waiter<T>>,
-        acceptor: Option<NonNull<Task>>,
-    ) -> NonNull<Self> {
+    pub(super) fn allocate(sender: NonNull<Waiter<T>>, acceptor: Option<TaskId>) -> NonNull<Self> {
         NonNull::from(Box::leak(Box::new(Self {
             sender: UnsafeCell::new(Some(sender)),
             acceptor,
@@ -40,7 +38,7 @@ impl<T> HoldLink<T> {
     /// # Safety
     ///
     /// `this` was not freed.
-    pub(super) unsafe fn acceptor(this: NonNull<Self>) -> Option<NonNull<Task>> {
+    pub(super) unsafe fn acceptor(this: NonNull<Self>) -> Option<TaskId> {
         // SAFETY: by the caller's word.
         unsafe { this.as_ref() }.acceptor
     }

@@ -418,7 +418,7 @@ impl<T> Receiver<T> {
     #[cfg(not(loom))]
     #[track_caller]
     pub(crate) fn recv_held_blocking_bound(&self) -> Result<Held<T>, RecvError> {
-        self.core.hold_blocking(task::current(), |hold| {
+        self.core.hold_blocking(task::current_id(), |hold| {
             Held::new(Arc::clone(&self.core), hold)
         })
     }

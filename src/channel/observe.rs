@@ -11,7 +11,11 @@ use super::{
     party::SeenParty,
     waiter::{Waiter, Wake},
 };
-use crate::sync::{Arc, task::Task};
+use crate::sync::{
+    Arc,
+    home::Home,
+    task::{Task, TaskId},
+};
 
 /// What an operation that waits is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +41,7 @@ pub(crate) struct Wait {
     /// A peer may meet it: nobody has claimed or woken it.
     pub(crate) is_free: bool,
     /// Of an accepted send: the task that holds its message, if that is certain.
-    pub(crate) acceptor: Option<NonNull<Task>>,
+    pub(crate) acceptor: Option<TaskId>,
     pub(crate) location: &'static Location<'static>,
 }
 
@@ -57,6 +61,13 @@ pub(crate) struct Tally {
 pub(crate) trait Observed: Send + Sync {
     /// Shows who waits, under the channel's lock: `show` must be quick, and take no other lock.
     fn observe(&self, show: &mut dyn FnMut(Wait)) -> Tally;
+    /// The thread that runs the tasks of `home` owns the channel from now on; see [`OwnedLock`]. The home outlives
+    /// whatever the channel can be reached by.
+    ///
+    /// [`OwnedLock`]: crate::sync::owned::OwnedLock
+    fn own(&self, home: &Home);
+    /// Nobody owns the channel any more.
+    fn disown(&self);
     /// Closes the channel to both sides.
     fn poison(&self, reason: Reason);
 }
@@ -86,6 +97,14 @@ impl<T: Send> Observed for Core<T> {
             credit_untaken: outstanding.untaken,
             poisoned: state.poison().is_some(),
         }
+    }
+
+    fn own(&self, home: &Home) {
+        Core::own(self, home);
+    }
+
+    fn disown(&self) {
+        Core::disown(self);
     }
 
     fn poison(&self, reason: Reason) {

@@ -8,8 +8,11 @@
 
 use std::ptr::NonNull;
 
-use super::waiter::{Wake, uncount};
-use crate::sync::{AtomicUsize, Ordering, UnsafeCell, task::Task};
+use super::waiter::Wake;
+use crate::sync::{
+    AtomicUsize, Ordering, UnsafeCell,
+    task::{self, Task},
+};
 
 /// Who was claimed or notified, and is to be woken unless that has happened before.
 pub struct ToWake(pub(super) Option<Wake>);
@@ -30,7 +33,7 @@ pub struct Party {
 
 /// With how many waiters a party waits, and the task that counts them, if one lends its handle.
 struct Waits {
-    parts: usize,
+    parts: u32,
     task: Option<NonNull<Task>>,
 }
 
@@ -85,7 +88,8 @@ impl Party {
             // SAFETY: no peer can reach the party without one of the locks that the caller holds.
             let before = std::mem::replace(unsafe { &mut *waits }, now);
             if let Some(task) = before.task {
-                uncount(task, before.parts);
+                // SAFETY: they were counted, and no peer can reach the handle any more.
+                unsafe { task::uncount(task, before.parts) };
             }
             // SAFETY: as above.
             let now = unsafe { &*waits };
@@ -107,7 +111,7 @@ impl Party {
     /// # Safety
     ///
     /// The caller owns the party and holds the locks of all channels on which it has a waiter.
-    pub(super) unsafe fn wait(&self, wake: Wake, parts: usize) -> Option<Wake> {
+    pub(super) unsafe fn wait(&self, wake: Wake, parts: u32) -> Option<Wake> {
         let task = wake.lender();
         // SAFETY: by the caller's word.
         unsafe { self.count(Waits { parts, task }) };

@@ -2,7 +2,6 @@
 
 use std::{
     pin::{Pin, pin},
-    ptr::NonNull,
     task::{Context, Poll},
     time::Instant,
 };
@@ -13,7 +12,7 @@ use super::{
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{run_is_over, task::Task};
+use crate::sync::{run_is_over, task::TaskId};
 
 const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
 
@@ -79,7 +78,7 @@ impl<T> Core<T> {
     #[track_caller]
     pub(super) fn hold_blocking<R>(
         &self,
-        acceptor: Option<NonNull<Task>>,
+        acceptor: Option<TaskId>,
         keep: impl Fn(Hold<T>) -> R,
     ) -> Result<R, RecvError> {
         let waiter = pin!(Waiter::empty());

@@ -13,7 +13,7 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::run_is_over;
+use crate::sync::{home::run_within, run_is_over};
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -169,6 +169,20 @@ impl<T> Core<T> {
                 Err(message) => unsafe { waiter.put_message(message) },
             }
         }
+        if let Some(partner) = locked.partner_within() {
+            locked.wait_unheard(Role::Sender, waiter);
+            let woken = locked.notify_poller(None);
+            drop(locked);
+            // Lent, for the partner is at home here.
+            drop(woken);
+            // SAFETY: it may, just now.
+            unsafe { run_within(partner) };
+            if waiter.is(Stage::Met) {
+                waiter.spend();
+                return Step::Sent;
+            }
+            return self.continue_send(waiter, context);
+        }
         locked.wait(Role::Sender, waiter, wake);
         let notified = ToWake::flatten(locked.notify_poller(None));
         drop(locked);
@@ -246,11 +260,11 @@ impl<T> Core<T> {
     ///
     /// A message that an acceptor holds stays with the acceptor; one whose outcome is in doubt is dropped.
     pub(super) fn cancel_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
-        if run_is_over() {
+        if run_is_over() || waiter.is(Stage::Spent) {
             return None;
         }
         let mut stage = waiter.stage();
-        if !matches!(stage, Stage::Idle | Stage::Spent) && !stage.is_final() {
+        if stage != Stage::Idle && !stage.is_final() {
             let mut locked = self.lock();
             stage = waiter.stage();
             let wake = match stage {

@@ -11,7 +11,7 @@ use super::{
     party::{Part, Party},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, BriefLockGuard, Ordering, task::Task};
+use crate::sync::{AtomicUsize, Ordering, owned::OwnedLockGuard, task::TaskId};
 
 pub(super) struct State<T> {
     /// Senders whose message nobody has taken.
@@ -115,14 +115,14 @@ pub(super) type Hold<T> = (T, Option<NonNull<HoldLink<T>>>);
 
 /// The state of a channel while its lock is held.
 pub(super) struct Locked<'a, T> {
-    pub(super) state: BriefLockGuard<'a, State<T>>,
+    pub(super) state: OwnedLockGuard<'a, State<T>>,
     senders_waiting: &'a AtomicUsize,
 }
 
 impl<'a, T> Locked<'a, T> {
     #[inline]
     pub(super) fn new(
-        state: BriefLockGuard<'a, State<T>>,
+        state: OwnedLockGuard<'a, State<T>>,
         senders_waiting: &'a AtomicUsize,
     ) -> Self {
         Self {
@@ -182,10 +182,7 @@ impl<T> Locked<'_, T> {
     /// A sender that waits for this alone sleeps on. An alternation is woken, to leave its other channels.
     ///
     /// `acceptor` is the task that keeps the message until it is answered, if that is certain.
-    pub(super) fn hold(
-        &mut self,
-        acceptor: Option<NonNull<Task>>,
-    ) -> Option<(Hold<T>, Option<Wake>)> {
+    pub(super) fn hold(&mut self, acceptor: Option<TaskId>) -> Option<(Hold<T>, Option<Wake>)> {
         if let Some(message) = self.state.credit.take_into_custody() {
             self.publish_senders();
             return Some(((message, None), None));
@@ -303,6 +300,14 @@ impl<T> Locked<'_, T> {
             self.hang(role, waiter, before);
         }
         old
+    }
+
+    /// Lets `waiter`, which is idle, wait in `role` without a wake handle: its owner looks by itself.
+    #[inline]
+    pub(super) fn wait_unheard(&mut self, role: Role, waiter: Pin<&Waiter<T>>) {
+        // SAFETY: idle, and the caller's.
+        unsafe { waiter.begin(None, None) };
+        self.hang(role, waiter, Stage::Idle);
     }
 
     /// Lets `waiter`, which is one of several of an alternation, wait in `role`; returns whether it did not wait

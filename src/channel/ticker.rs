@@ -100,7 +100,8 @@ impl Ticker {
     /// The future panics if the process may not start the one thread that wakes its tasks in time.
     pub async fn wait_async(&self) -> Instant {
         let alarm = Alarm::new();
-        poll_fn(|context| {
+        // The alarm is the future's own: shared it would tie the task to one thread.
+        poll_fn(move |context| {
             if let Some(due) = self.take(Moment::look(alarm.is_set())) {
                 return Poll::Ready(due);
             }

@@ -62,22 +62,9 @@ impl Stage {
 
     #[inline]
     fn from_byte(byte: u8) -> Self {
-        use Stage::{
-            Disconnected, Held, Idle, InDoubt, Met, Notified, Poisoned, Returned, Spent, Waiting,
-        };
-        const ALL: [Stage; 10] = [
-            Idle,
-            Waiting,
-            Notified,
-            Held,
-            Met,
-            Returned,
-            InDoubt,
-            Disconnected,
-            Poisoned,
-            Spent,
-        ];
-        ALL[usize::from(byte)]
+        debug_assert!(byte <= Self::Spent as u8, "only stages are stored");
+        // SAFETY: only stages are stored, which have these numbers.
+        unsafe { std::mem::transmute::<u8, Self>(byte) }
     }
 }
 
@@ -200,7 +187,8 @@ impl<T> Waiter<T> {
                 return;
             }
             if let Some(before) = std::mem::replace(counted, lender) {
-                uncount(before, 1);
+                // SAFETY: this waiter was counted; its handle was taken out, or is replaced under the channel's lock.
+                unsafe { task::uncount(before, 1) };
             }
             if let Some(lender) = lender {
                 // SAFETY: it runs, by the caller's word, so it is alive.
@@ -314,16 +302,6 @@ impl<T> Waiter<T> {
             slot.message.write(message);
             slot.full = true;
         });
-    }
-}
-
-/// `task` does not wait with so many of its waiters any more. A waiter that was moved from one task to another cannot
-/// tell the first, which may be gone; that one counts too many, and is never taken for blocked on all it has.
-#[inline]
-pub(super) fn uncount(task: NonNull<Task>, fewer: usize) {
-    if task::current() == Some(task) {
-        // SAFETY: it runs, so it is alive.
-        unsafe { task.as_ref() }.uncount_waits(fewer);
     }
 }
 

@@ -10,12 +10,12 @@ use std::{
 use super::{
     body::Process,
     error::ProcessResult,
-    ports::{Bound, Ports},
+    ports::{Bound, Ports, Seat},
     registry::{Kind, Registry},
 };
 use crate::sync::{
     Arc,
-    task::{TaskRef, poll_attached},
+    task::{LentUntilGivenBack, TaskRef, poll_attached},
 };
 
 /// A process that is to be polled by an executor of the caller's, such as tokio's or smol's; made by
@@ -44,10 +44,13 @@ impl Attached {
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let reserved = registry.reserve_process();
-        let ports = ports.bind(&reserved.seat());
-        let task = TaskRef::of_attached(reserved.id());
-        reserved.add(name, task.clone(), Kind::Attached, true);
+        let id = registry.reserve_process();
+        let ports = ports.bind(&Seat {
+            registry,
+            process: id,
+        });
+        let task = TaskRef::of_attached(id);
+        registry.add_process(name, task.clone(), Kind::Attached, true);
         let name = name.to_owned();
         let future = async move {
             let result = process.begin(&ports).await;
@@ -71,7 +74,10 @@ impl Attached {
     }
 
     fn end(&mut self) {
-        if self.future.take().is_some() {
+        if let Some(future) = self.future.take() {
+            let _lent = LentUntilGivenBack(&self.task);
+            drop(future);
+            self.task.forget_outer_waker();
             self.registry.remove_process(self.task.id());
         }
     }

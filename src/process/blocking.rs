@@ -1,11 +1,11 @@
 //! The ports of a thread of a network: their operations block.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{input::In, out::Out};
 use crate::channel::{
-    Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError,
+    Outstanding, Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
+    Sender, TryRecvError, TrySendError,
     select::{ReceivesBlocking, SendsBlocking},
 };
 
@@ -33,6 +33,16 @@ impl<T> BlockingOut<T> {
         self.0.end.send_timeout(message, timeout)
     }
 
+    /// As [`send_timeout`](Self::send_timeout), until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`], with the message.
+    #[track_caller]
+    pub fn send_deadline(&self, message: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.0.end.send_deadline(message, deadline)
+    }
+
     /// Hands `message` over if it can be done at this moment; see [`Sender::try_send`].
     ///
     /// # Errors
@@ -40,6 +50,18 @@ impl<T> BlockingOut<T> {
     /// [`TrySendError`], with the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.0.end.try_send(message)
+    }
+
+    /// Whether a receiver waits at this moment; see [`Sender::is_ready`].
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    /// Whether every receiver is gone.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.0.is_disconnected()
     }
 
     /// Closes the channel to both sides, with a reason; see [`Sender::poison`].
@@ -78,6 +100,16 @@ impl<T> BlockingIn<T> {
         self.0.end.recv_timeout(timeout)
     }
 
+    /// As [`recv_timeout`](Self::recv_timeout), until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`]; no message was taken then.
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.0.end.recv_deadline(deadline)
+    }
+
     /// Takes a message if a sender waits at this moment; see [`Receiver::try_recv`].
     ///
     /// # Errors
@@ -98,6 +130,33 @@ impl<T> BlockingIn<T> {
         let result = finish(&mut held);
         drop(held.release());
         Ok(result)
+    }
+
+    /// Whether every sender is gone.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.0.is_disconnected()
+    }
+
+    /// Grants `n` credits: that many sends may complete ahead of the take; see [`Receiver::grant`].
+    ///
+    /// # Panics
+    ///
+    /// If more than [`CREDIT_MAX`](crate::channel::CREDIT_MAX) credits would be outstanding.
+    pub fn grant(&self, n: usize) {
+        self.0.grant(n);
+    }
+
+    /// Takes back up to `n` credits that no send has used, and returns how many those were.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
+    pub fn revoke(&self, n: usize) -> usize {
+        self.0.revoke(n)
+    }
+
+    /// What is outstanding of the credit that was granted on this channel.
+    #[must_use]
+    pub fn outstanding(&self) -> Outstanding {
+        self.0.outstanding()
     }
 
     /// Closes the channel to both sides, with a reason; see [`Receiver::poison`].

@@ -2,16 +2,18 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
+    pin::Pin,
+    task::{Context, Poll},
 };
+
+use pin_project_lite::pin_project;
 
 use super::{
     error::{Cause, Failure, ProcessResult},
-    ports::{Bound, Ports},
-    registry::Registry,
+    ports::{Bound, Ports, Seat},
+    registry::{Kind, Registry},
 };
 use crate::sync::{Arc, task::TaskRef};
 
@@ -39,74 +41,117 @@ where
     }
 }
 
-/// A process that was added to its network and has not begun; none, if the run was over by then.
-pub(super) struct Body(Option<TaskRef>);
+/// A process that was added to its network and has not begun. Its executor holds it too.
+pub(super) struct Body(TaskRef);
 
 impl Body {
-    pub(super) fn new<P, F>(registry: &Arc<Registry>, name: &str, ports: P, process: F) -> Self
+    /// `None` if the run is over already: the process is dropped.
+    pub(super) fn new<P, F>(
+        registry: &Arc<Registry>,
+        name: &str,
+        ports: P,
+        process: F,
+    ) -> Option<Self>
     where
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let reserved = registry.reserve_process();
-        let id = reserved.id();
-        let ports = ports.bind(&reserved.seat());
+        let id = registry.reserve_process();
+        let ports = ports.bind(&Seat {
+            registry,
+            process: id,
+        });
         let future = live(Arc::clone(registry), id, ports, process);
         let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
-        if reserved.add_scheduled(name, &task) {
-            return Self(Some(task));
+        let executors = task.clone();
+        registry.home.one_more();
+        if !registry.add_process(name, task.clone(), Kind::Process, false) {
+            registry.home.one_less();
+            return None;
         }
-        // SAFETY: nobody has heard of the task.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
-            registry.fail(Failure {
-                process: name.to_owned(),
-                cause: Cause::of_panic(&*payload),
-            });
-        }
-        Self(None)
+        // Whoever ends all processes may have given it up by now.
+        executors.into_raw();
+        Some(Self(task))
     }
 
-    pub(super) fn into_task(self) -> Option<TaskRef> {
+    pub(super) fn into_task(self) -> TaskRef {
         self.0
     }
 }
 
-async fn live<P, F>(registry: Arc<Registry>, id: u32, ports: P, process: F)
+/// The process from its first step to its last. What it captures is used where it is, and not moved into locals: a
+/// future keeps room for both.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its arguments twice"
+)]
+fn live<P, F>(
+    registry: Arc<Registry>,
+    id: u32,
+    ports: P,
+    process: F,
+) -> impl Future<Output = ()> + Send
 where
     P: Bound,
     F: for<'a> Process<'a, P> + 'static,
 {
-    let result = contained(process, &ports).await;
-    end(&registry, id, ports, result);
+    async move {
+        let result = contained(process, &ports).await;
+        end(&registry, id, ports, result);
+    }
 }
 
-/// Runs the process; a panic is its failure, and nobody else's.
-async fn contained<'a, P, F>(process: F, ports: &'a P) -> Result<(), Cause>
+/// Begins a process. Nothing of it is seen after a panic but its ports, which are as whole as channels are.
+fn contained<'a, P, F>(process: F, ports: &'a P) -> Contained<F::Future>
 where
     F: Process<'a, P>,
 {
-    // Nothing of the process is seen after a panic but its ports, which are as whole as channels are.
-    let begun = catch_unwind(AssertUnwindSafe(|| process.begin(ports)));
-    let future = begun.map_err(|payload| Cause::of_panic(&*payload))?;
-    let mut future = pin!(future);
-    poll_fn(move |context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
+    match catch_unwind(AssertUnwindSafe(|| process.begin(ports))) {
+        Ok(future) => Contained {
+            future: Some(future),
+            cause: None,
+        },
+        Err(payload) => Contained {
+            future: None,
+            cause: Some(Box::new(Cause::of_panic(&*payload))),
+        },
+    }
+}
+
+pin_project! {
+    /// A process under way; a panic is its failure, and nobody else's.
+    struct Contained<F> {
+        #[pin]
+        future: Option<F>,
+        // Why it has not begun.
+        cause: Option<Box<Cause>>,
+    }
+}
+
+impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
+    type Output = Result<(), Cause>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Ready(this.cause.take().map_or(Ok(()), |cause| Err(*cause)));
+        };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Cause::Error)),
             Err(payload) => Poll::Ready(Err(Cause::of_panic(&*payload))),
         }
-    })
-    .await
+    }
 }
 
-/// The end of a process: if it failed, it poisons what it holds; it gives up its ends. It keeps its place: whoever
-/// took it up for the process gives it up, once, for afterwards it may be another's.
+/// The end of a process: if it failed, it poisons what it holds; it gives up its ends, and then its place.
 pub(super) fn end<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
     if let Err(cause) = result {
         fail(registry, id, cause, &ports);
     }
     drop(ports);
+    registry.remove_process(id);
 }
 
 #[cold]

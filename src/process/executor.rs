@@ -5,6 +5,7 @@
 //! after [`STRAIGHT_MAX`] turns.
 
 use std::{
+    cell::RefCell,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::sync::{
     Arc,
-    home::{AtHome, Local},
+    home::{AtHome, Local, Runner},
     task::{Task, TaskRef, Turn},
 };
 
@@ -33,6 +34,9 @@ pub(super) struct Executor {
     registry: Arc<Registry>,
     watch: Arc<Watch>,
     local: Local,
+    /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
+    /// handle of them.
+    done_within: RefCell<Vec<(TaskRef, Option<Cause>)>>,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
     turns_a_poll: Option<u32>,
     has_ended: bool,
@@ -62,6 +66,7 @@ impl Executor {
             registry,
             watch,
             local,
+            done_within: RefCell::new(Vec::new()),
             turns_a_poll,
             has_ended: false,
         }
@@ -70,7 +75,7 @@ impl Executor {
     /// Polls processes until there is a reason to rest.
     fn work(&self) -> Rest {
         let home = &*self.registry.home;
-        let _at_home = AtHome::new(&self.local);
+        let _at_home = AtHome::new(&self.local, Some(self));
         let mut straight = 0;
         let mut turns = 0;
         loop {
@@ -100,7 +105,11 @@ impl Executor {
                 }
             };
             turns += 1;
-            self.run(task);
+            self.local.begin_turn();
+            if let Some((task, cause)) = self.run(task) {
+                retire(&self.registry, task, cause);
+            }
+            self.retire_those_within();
         }
     }
 
@@ -115,57 +124,79 @@ impl Executor {
     }
 
     #[inline]
-    fn run(&self, task: NonNull<Task>) {
+    fn retire_those_within(&self) {
+        if self.done_within.borrow().is_empty() {
+            return;
+        }
+        let done = std::mem::take(&mut *self.done_within.borrow_mut());
+        for (task, cause) in done {
+            retire(&self.registry, task, cause);
+        }
+    }
+
+    /// Runs a task for a turn; returns it if it is done, and what went wrong if something did.
+    #[inline]
+    fn run(&self, task: NonNull<Task>) -> Option<(TaskRef, Option<Cause>)> {
         // SAFETY: the executor's own hold, which it has until the task is done.
         let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
         // What can panic here is a destructor of what the process has left.
         // SAFETY: it was scheduled, and this thread alone runs the tasks of this home.
         let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(true) }));
         match turn {
-            Ok(Turn::Blocked) => {}
-            Ok(Turn::Again) => self.local.push(task),
-            Ok(Turn::Done) => retire(&self.registry, ManuallyDrop::into_inner(held), None),
+            Ok(Turn::Blocked) => None,
+            Ok(Turn::Again) => {
+                self.local.push(task);
+                None
+            }
+            Ok(Turn::Done) => Some((ManuallyDrop::into_inner(held), None)),
             Err(payload) => {
                 let cause = Cause::of_panic(&*payload);
-                retire(&self.registry, ManuallyDrop::into_inner(held), Some(cause));
+                Some((ManuallyDrop::into_inner(held), Some(cause)))
             }
         }
     }
 
     /// Ends all processes where they are.
     fn clear(&self) {
-        let _at_home = AtHome::new(&self.local);
+        let _at_home = AtHome::new(&self.local, None);
         end_all(&self.registry);
+    }
+}
+
+impl Runner for Executor {
+    fn run_within(&self, task: NonNull<Task>) {
+        if let Some(done) = self.run(task) {
+            self.done_within.borrow_mut().push(done);
+        }
     }
 }
 
 /// A task is done, or cannot go on: gives the executor's hold of it up.
 pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
     if let Some(cause) = cause {
-        let process = registry.name_of(task.id());
+        let process = registry.name_of_task(&task);
         registry.fail(Failure { process, cause });
     }
     // SAFETY: nobody polls it.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
-        let process = registry.name_of(task.id());
+        let process = registry.name_of_task(&task);
         let cause = Cause::of_panic(&*payload);
         registry.fail(Failure { process, cause });
     }
-    registry.remove_process(task.id());
+    registry.remove_task(&task);
     drop(task);
     registry.home.one_less();
 }
 
-/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more, nor any that would
-/// come later.
+/// Drops all processes that have not ended, which gives their ends up; nobody polls them any more. One that a thread, or
+/// an attached process, starts from now on is too late.
 pub(super) fn end_all(registry: &Registry) {
-    let tasks = registry.close_scheduler();
-    registry.home.close();
-    for task in tasks {
-        // SAFETY: the executor's hold: a process that has not ended still has it.
+    for task in registry.close_to_processes() {
+        // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
         let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
         retire(registry, executors, None);
     }
+    registry.home.close();
 }
 
 impl Future for Executor {

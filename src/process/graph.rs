@@ -20,7 +20,7 @@
 use std::collections::HashMap;
 
 use super::{
-    registry::{ChannelEntry, Kind, Registry, Side, Tables},
+    registry::{ChannelEntry, Kind, ProcessEntry, Registry, Side, Tables},
     report::{Blocked, Deadlock, Wait, Waiting},
     snapshot,
 };
@@ -140,23 +140,23 @@ fn look_at(
             process,
             channel,
             wait,
-            acceptor: wait.acceptor.and_then(number),
+            acceptor: wait.acceptor.and_then(|task| tables.process_named(task)),
         });
     })
 }
 
 /// Looks for a deadlock, and tells the serials of the processes in it, by which it can be told from another.
 pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
-    let (first, first_versions) = registry.read(|tables| {
+    let (first, first_versions) = registry.look(|tables| {
         let picture = collect(tables);
-        snapshot::note(tables, &picture);
+        snapshot::note(registry, tables, &picture);
         let versions = versions(tables, &picture);
         (picture, versions)
     });
     if !first.processes.iter().flatten().any(Seen::is_certain) {
         return None;
     }
-    registry.read(|tables| {
+    registry.look(|tables| {
         let candidates = knot(tables, &first, &first_versions);
         if candidates.iter().all(|is_in| !is_in) {
             return None;
@@ -170,10 +170,13 @@ pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
         let members: Vec<bool> = (0..proved.len())
             .map(|id| id < candidates.len() && same(id))
             .collect();
-        // What is left must be a knot by itself: in both pictures, with the same holders in both.
-        let members = shrink(tables, &second, members, |op| {
-            first_versions.get(&op.channel) == second_versions.get(&op.channel)
-        });
+        // What is left must be a knot by itself, with the same holders in both pictures. In the first above all: what
+        // its members wait for there they still do when the second begins. Who moves after that may show in the second
+        // with operations of a later turn.
+        let is_sound =
+            |op: &Op| first_versions.get(&op.channel) == second_versions.get(&op.channel);
+        let members = shrink(tables, &first, members, is_sound);
+        let members = shrink(tables, &second, members, is_sound);
         let serials: Vec<u64> = members
             .iter()
             .zip(&second.processes)
@@ -227,7 +230,7 @@ fn shrink(
             continue;
         }
         let releasers = if is_sound(op) {
-            releasers(tables, picture, op)
+            all_releasers(tables, picture, op)
         } else {
             None
         };
@@ -265,7 +268,8 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         // What was taken into custody within credit may be handed back, by whoever has it.
         Operation::Receive if tally.credit_untaken > 0 => return None,
         Operation::Receive => holders(Side::Sending).collect(),
-        // Somebody of its own side may give a receiver up, or go. One that has ends of both sides waits for itself.
+        // Somebody of its own side may give a receiver up, or go.
+        // One that has ends of both sides waits for itself.
         Operation::Demand | Operation::Closing => {
             let has = |side| entry.holders(side).contains(&op.process);
             let is_on_both_sides = has(Side::Sending) && has(Side::Receiving);
@@ -277,6 +281,21 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
     // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
     (!releasers.is_empty() || matches!(op.wait.operation, Operation::Demand | Operation::Closing))
         .then_some(releasers)
+}
+
+/// As [`releasers`], with those of its own side: they may poison the channel, and do if they fail.
+fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+    let mut releasers = releasers(tables, picture, op)?;
+    let own_side = match op.wait.operation {
+        Operation::Send => Side::Sending,
+        Operation::Receive => Side::Receiving,
+        // What was accepted poison does not touch; of the others both sides are there.
+        Operation::Accepted | Operation::Demand | Operation::Closing => return Some(releasers),
+    };
+    let entry = tables.channels.get(op.channel)?;
+    let others = |holder: &&u32| **holder != op.process;
+    releasers.extend(entry.holders(own_side).iter().filter(others));
+    Some(releasers)
 }
 
 /// As names, in alphabetical order.
@@ -357,11 +376,16 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
             .collect(),
     };
     let others = all.iter().filter(|id| !cycle.contains(id));
-    // A thread that has not come so far as to be listed will run.
-    let is_total = tables.processes.reserved() == 0
-        && tables.processes.iter().all(|(id, entry)| {
-            entry.kind == Kind::Attached || members.get(id as usize) == Some(&true)
-        });
+    let counts = |id: u32, entry: &ProcessEntry| {
+        entry.kind != Kind::Attached && members.get(id as usize) == Some(&true)
+    };
+    // A thread that has not begun is not listed yet, but lives.
+    let is_total = registry.home.live()
+        == tables
+            .processes
+            .iter()
+            .filter(|&(id, entry)| counts(id, entry))
+            .count();
     Deadlock {
         network: registry.name.to_string(),
         is_total,

@@ -4,13 +4,16 @@ use std::{fmt, ops::Deref};
 
 use super::{
     body::{Body, Process},
-    parcel::{Mobile, Parcel},
+    input::In,
+    out::Out,
+    parcel::{Mobile, Openness, Parcel},
     ports::{Ports, Seat},
     registry::Registry,
 };
 use crate::{
     channel::{
         Receiver, Sender,
+        observe::Unbound,
         select::{Receives, Sends},
     },
     sync::Arc,
@@ -59,10 +62,35 @@ impl Here {
         }
     }
 
+    /// Makes a channel without a buffer while the network runs: its two ends, to be given to processes that this one
+    /// [starts](Self::start), sent to others, or [adopted](Self::adopt). Does not block.
+    ///
+    /// Its full name is this process's name, a slash, and `name`. While one of its ends is in a parcel it is open, and
+    /// a wait on it is never called a deadlock.
+    #[must_use]
+    pub fn channel<T: Send + 'static>(
+        &self,
+        name: impl fmt::Display,
+    ) -> (Parcel<Out<T>>, Parcel<In<T>>) {
+        let unbound = Unbound::new();
+        let name = format!("{}/{name}", self.name());
+        let channel = self.registry.add_channel(&name, &unbound);
+        let out = Parcel {
+            end: unbound.sender(),
+            openness: Openness::new(&self.registry, channel),
+        };
+        let into = Parcel {
+            end: unbound.receiver(),
+            openness: Openness::new(&self.registry, channel),
+        };
+        (out, into)
+    }
+
     /// Starts another process of the network, with ends that this one gives away
-    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel)). The network ends when it has ended
-    /// too. Does not block: the other runs once this one waits. When the run is over already (this one is a thread, or
-    /// attached, and has outlived it) nothing begins: what the other was given is dropped.
+    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The
+    /// network ends when it has ended too. Does not block: the other runs once this one waits.
+    ///
+    /// If the run has ended meanwhile (a thread may outlive it for a moment), the process is dropped and never begins.
     ///
     /// Its full name is this process's name, a slash, and `name`.
     ///
@@ -76,11 +104,8 @@ impl Here {
         F: for<'a> Process<'a, P::Async> + 'static,
     {
         let name = format!("{}/{name}", self.name());
-        let body = Body::new(&self.registry, &name, ports, process);
-        if let Some(task) = body.into_task() {
-            // The run may end meanwhile, and with it the executor's hold.
-            let _alive = task.clone();
-            self.registry.home.inject_new(task);
+        if let Some(body) = Body::new(&self.registry, &name, ports, process) {
+            self.registry.home.inject_new(&body.into_task());
         }
     }
 }

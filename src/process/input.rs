@@ -11,7 +11,6 @@ use std::{
 use super::{
     parcel::{Mobile, Openness, Parcel},
     ports::{Seat, Tie},
-    registry::Side,
 };
 use crate::channel::{
     ClosedFuture, Held, Outstanding, Reason, Receiver, RecvError, RecvFuture, RecvTimeoutFuture,
@@ -23,13 +22,13 @@ use crate::channel::{
 /// As [`Receiver`], with the operations that are futures: one that blocks would stop the scheduler.
 pub struct In<T> {
     pub(super) end: Receiver<T>,
-    pub(super) tie: Tie,
+    pub(super) tie: Tie<false>,
 }
 
 impl<T> In<T> {
     pub(super) fn bind(unbound: &Unbound<T>, seat: &Seat<'_>, channel: u32) -> Self {
         Self {
-            tie: Tie::new(seat, channel, Side::Receiving),
+            tie: Tie::new(seat, channel),
             end: unbound.receiver(),
         }
     }
@@ -225,7 +224,7 @@ impl<T> Mobile for In<T> {
     type End = Receiver<T>;
 
     fn settle(end: Receiver<T>, seat: &Seat<'_>, channel: u32) -> Self {
-        let tie = Tie::new(seat, channel, Side::Receiving);
+        let tie = Tie::new(seat, channel);
         Self { end, tie }
     }
 }

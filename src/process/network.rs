@@ -13,7 +13,7 @@ use super::{
     error::{Cause, Failure, ProcessResult, RunError},
     executor::{Executor, TURNS_A_POLL, retire},
     here::HereToken,
-    ports::{self, Bound, InToken, OutToken, Ports},
+    ports::{self, InToken, OutToken, Ports, Seat},
     registry::{Kind, Registry},
     snapshot::Observer,
     threads::{Threads, Unstarted},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::sync::{
     Arc, drive,
-    task::{Entered, TaskRef},
+    task::{Entered, LentUntilGivenBack, TaskRef},
     thread,
 };
 
@@ -68,7 +68,7 @@ struct Declared {
 impl Declared {
     fn begin(mut self) {
         for task in std::mem::take(&mut self.tasks) {
-            self.registry.home.inject_new(task);
+            self.registry.home.inject_new(&task);
         }
     }
 }
@@ -77,36 +77,10 @@ impl Drop for Declared {
     /// What does not run is dropped; by itself it would not be, for its ports know the registry that knows it.
     fn drop(&mut self) {
         for task in self.tasks.drain(..) {
-            retire(&self.registry, task, None);
+            // SAFETY: the executor's hold, for nobody has run it.
+            let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
+            retire(&self.registry, executors, None);
         }
-    }
-}
-
-/// The place of a thread in its network, from its start to its end, whatever comes between.
-struct Place<'a> {
-    registry: &'a Registry,
-    process: u32,
-}
-
-impl Place<'_> {
-    fn end<P: Bound>(self, ports: P, result: Result<(), Cause>) {
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            body::end(self.registry, self.process, ports, result);
-        }));
-        // What can panic there is a destructor of a message or an error.
-        if let Err(payload) = ended {
-            self.registry.fail(Failure {
-                process: self.registry.name_of(self.process),
-                cause: Cause::of_panic(&*payload),
-            });
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.registry.remove_process(self.process);
-        self.registry.home.one_less();
     }
 }
 
@@ -157,7 +131,8 @@ impl Network {
     {
         let name = self.full_name(&name.to_string());
         let body = Body::new(&self.registry, &name, ports, process);
-        self.processes.tasks.extend(body.into_task());
+        let tasks = &mut self.processes.tasks;
+        tasks.extend(body.map(Body::into_task));
     }
 
     /// Adds a process that blocks: it gets a thread of its own, and ports whose operations block.
@@ -175,21 +150,21 @@ impl Network {
     {
         let name = self.full_name(&name.to_string());
         let registry = Arc::clone(&self.registry);
-        let reserved = registry.reserve_process();
-        let ports = ports.bind_blocking(&reserved.seat());
+        let process_id = registry.reserve_process();
+        let ports = ports.bind_blocking(&Seat {
+            registry: &registry,
+            process: process_id,
+        });
         registry.home.one_more();
         self.threads.push(Box::new(move || {
             let thread_name = name.clone();
             std::thread::Builder::new()
                 .name(thread_name)
                 .spawn(move || {
-                    let task = TaskRef::of_thread(reserved.id(), thread::current());
-                    let place = Place {
-                        registry: &registry,
-                        process: reserved.id(),
-                    };
-                    reserved.add(&name, task.clone(), Kind::Thread, false);
+                    let task = TaskRef::of_thread(process_id, thread::current());
+                    registry.add_process(&name, task.clone(), Kind::Thread, false);
                     let result = {
+                        let _lent = LentUntilGivenBack(&task);
                         let _entered = Entered::new(&task);
                         // As for a process: nothing of it is seen after a panic but its ports.
                         catch_unwind(AssertUnwindSafe(|| process(&ports)))
@@ -198,7 +173,18 @@ impl Network {
                         Ok(result) => result.map_err(Cause::Error),
                         Err(payload) => Err(Cause::of_panic(&*payload)),
                     };
-                    place.end(ports, result);
+                    // What can panic there is a destructor of a message, or an error that is told.
+                    let ended = catch_unwind(AssertUnwindSafe(|| {
+                        body::end(&registry, process_id, ports, result);
+                    }));
+                    if let Err(payload) = ended {
+                        let process = registry.name_of_task(&task);
+                        let cause = Cause::of_panic(&*payload);
+                        registry.fail(Failure { process, cause });
+                        registry.remove_task(&task);
+                    }
+                    drop(task);
+                    registry.home.one_less();
                 })
         }));
     }
@@ -303,8 +289,9 @@ impl Network {
             on_deadlock,
             ..
         } = self;
-        registry.begin();
+        // First, for an attached process begins at once, and may start others.
         registry.home.share();
+        registry.begin();
         let watch = Watch::new(Arc::clone(&registry), on_deadlock);
         processes.begin();
         let _watching = watch.start();

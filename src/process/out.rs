@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::{
     parcel::{Mobile, Openness, Parcel},
     ports::{Seat, Tie},
-    registry::Side,
 };
 use crate::channel::{
     ClosedFuture, ReadyFuture, Reason, SendFromFuture, SendFuture, SendTimeoutFromFuture,
@@ -17,13 +16,13 @@ use crate::channel::{
 /// As [`Sender`], with the operations that are futures: one that blocks would stop the scheduler.
 pub struct Out<T> {
     pub(super) end: Sender<T>,
-    pub(super) tie: Tie,
+    pub(super) tie: Tie<true>,
 }
 
 impl<T> Out<T> {
     pub(super) fn bind(unbound: &Unbound<T>, seat: &Seat<'_>, channel: u32) -> Self {
         Self {
-            tie: Tie::new(seat, channel, Side::Sending),
+            tie: Tie::new(seat, channel),
             end: unbound.sender(),
         }
     }
@@ -155,7 +154,7 @@ impl<T> Mobile for Out<T> {
     type End = Sender<T>;
 
     fn settle(end: Sender<T>, seat: &Seat<'_>, channel: u32) -> Self {
-        let tie = Tie::new(seat, channel, Side::Sending);
+        let tie = Tie::new(seat, channel);
         Self { end, tie }
     }
 }

@@ -49,28 +49,32 @@ pub trait Bound: Send + Sync + 'static {
 }
 
 /// The tie of an end to the process that holds it.
-pub(super) struct Tie {
+pub(super) struct Tie<const SENDING: bool> {
     pub(super) registry: Arc<Registry>,
     pub(super) channel: u32,
     process: u32,
-    side: Side,
 }
 
-impl Tie {
-    pub(super) fn new(seat: &Seat<'_>, channel: u32, side: Side) -> Self {
-        seat.registry.hold(channel, side, seat.process);
+impl<const SENDING: bool> Tie<SENDING> {
+    const SIDE: Side = if SENDING {
+        Side::Sending
+    } else {
+        Side::Receiving
+    };
+
+    pub(super) fn new(seat: &Seat<'_>, channel: u32) -> Self {
+        seat.registry.hold(channel, Self::SIDE, seat.process);
         Self {
             registry: Arc::clone(seat.registry),
             channel,
             process: seat.process,
-            side,
         }
     }
 }
 
-impl Drop for Tie {
+impl<const SENDING: bool> Drop for Tie<SENDING> {
     fn drop(&mut self) {
-        self.registry.let_go(self.channel, self.side, self.process);
+        self.registry.let_go(self.channel, Self::SIDE, self.process);
     }
 }
 

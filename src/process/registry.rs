@@ -13,7 +13,6 @@ use smallvec::SmallVec;
 
 use super::{
     error::{Failure, RunError},
-    ports::Seat,
     report::Deadlock,
     snapshot::{History, Rate},
 };
@@ -25,7 +24,7 @@ use crate::{
     sync::{
         Arc, AtomicBool, Mutex, Ordering,
         home::Home,
-        task::{Task, TaskRef},
+        task::{Task, TaskId, TaskRef},
     },
 };
 
@@ -97,7 +96,9 @@ pub(super) struct Tables {
     pub(super) channels: Slots<ChannelEntry>,
     /// How many serials and versions were given out.
     changes: u64,
-    /// Nobody polls processes any more, and none is added.
+    /// When it was looked at everything last.
+    pub(super) looked_at_ms: Cell<u32>,
+    /// The processes that the network's scheduler polls have been ended: none is taken in any more.
     is_closed: bool,
 }
 
@@ -105,8 +106,6 @@ pub(super) struct Tables {
 pub(super) struct Slots<E> {
     entries: Vec<Option<E>>,
     free: Vec<u32>,
-    /// Numbers that are given out, with no entry yet.
-    reserved: usize,
 }
 
 impl<E> Default for Slots<E> {
@@ -114,14 +113,12 @@ impl<E> Default for Slots<E> {
         Self {
             entries: Vec::new(),
             free: Vec::new(),
-            reserved: 0,
         }
     }
 }
 
 impl<E> Slots<E> {
     fn reserve(&mut self) -> u32 {
-        self.reserved += 1;
         self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             u32::try_from(self.entries.len() - 1).expect("at most 2^32 of them at a time")
@@ -129,18 +126,7 @@ impl<E> Slots<E> {
     }
 
     fn put(&mut self, id: u32, entry: E) {
-        self.reserved -= 1;
         self.entries[id as usize] = Some(entry);
-    }
-
-    fn give_back(&mut self, id: u32) {
-        self.reserved -= 1;
-        self.free.push(id);
-    }
-
-    /// How many numbers are given out, with no entry yet.
-    pub(super) fn reserved(&self) -> usize {
-        self.reserved
     }
 
     fn take(&mut self, id: u32) -> Option<E> {
@@ -181,7 +167,7 @@ pub(super) struct Verdict {
 pub(super) struct Registry {
     pub(super) name: Box<str>,
     pub(super) home: Arc<Home>,
-    pub(super) began: Instant,
+    began: Instant,
     tables: Mutex<Tables>,
     verdict: Mutex<Verdict>,
     has_begun: AtomicBool,
@@ -211,10 +197,32 @@ impl Registry {
     pub(super) fn begin(&self) {
         self.has_begun.store(true, Ordering::Release);
         self.forget_forsaken();
+        if !self.home.is_shared() {
+            self.own_channels();
+        }
         let to_call = std::mem::take(&mut *self.to_call.lock());
         for waker in to_call {
             waker.wake();
         }
+    }
+
+    /// The one thread that will run the processes owns the channels of which nobody else has an end.
+    fn own_channels(&self) {
+        self.read(|tables| {
+            if !self.home.will_own() {
+                return;
+            }
+            let is_run_here = |id: &u32| {
+                let entry = tables.processes.get(*id);
+                entry.is_some_and(|entry| entry.kind == Kind::Process)
+            };
+            for (_, entry) in tables.channels.iter() {
+                let mut holders = entry.senders.iter().chain(&entry.receivers);
+                if entry.open == 0 && holders.all(is_run_here) {
+                    entry.observed.own(&self.home);
+                }
+            }
+        });
     }
 
     /// Has `waker` woken when the run begins; returns whether it has begun already.
@@ -249,9 +257,21 @@ impl Registry {
         self.has_begun.load(Ordering::Acquire)
     }
 
+    /// For how long it has existed, in milliseconds; after seven weeks it stands still.
+    pub(super) fn age_ms(&self) -> u32 {
+        u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX)
+    }
+
     /// What it knows, for as long as `read` takes: nobody can take up or give up an end meanwhile.
     pub(super) fn read<R>(&self, read: impl FnOnce(&Tables) -> R) -> R {
         read(&self.tables.lock())
+    }
+
+    /// As [`read`](Self::read), where the channels are looked at too, all of them.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Tables) -> R) -> R {
+        let tables = self.tables.lock();
+        let _suspension = self.home.suspend_bias_for_long();
+        look(&tables)
     }
 
     pub(super) fn add_channel<T: Send + 'static>(&self, name: &str, channel: &Unbound<T>) -> u32 {
@@ -268,27 +288,25 @@ impl Registry {
                 receivers: SmallVec::new(),
                 open: 0,
                 version,
-                rate: Cell::new(Rate::new(Instant::now())),
+                rate: Cell::new(Rate::default()),
             },
         );
         id
     }
 
     /// A number for a process that is about to be added.
-    pub(super) fn reserve_process(self: &Arc<Self>) -> Reserved {
-        Reserved {
-            id: self.tables.lock().processes.reserve(),
-            registry: Arc::clone(self),
-            is_used: false,
-        }
+    pub(super) fn reserve_process(&self) -> u32 {
+        self.tables.lock().processes.reserve()
     }
 
-    fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+    /// Returns false if it is too late: its scheduler has ended.
+    pub(super) fn add_process(&self, name: &str, task: TaskRef, kind: Kind, is_open: bool) -> bool {
         let mut tables = self.tables.lock();
-        Self::add_to(&mut tables, name, task, kind, is_open);
-    }
-
-    fn add_to(tables: &mut Tables, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
+        if tables.is_closed && kind == Kind::Process {
+            drop(tables);
+            drop(task);
+            return false;
+        }
         tables.changes += 1;
         let serial = tables.changes;
         let id = task.id();
@@ -300,9 +318,10 @@ impl Registry {
                 kind,
                 is_open,
                 serial,
-                history: Cell::new(History::new(Instant::now())),
+                history: Cell::new(History::begun(self.age_ms())),
             },
         );
+        true
     }
 
     /// It is certain that a process ends, or goes on, only because of what the network can see.
@@ -317,6 +336,29 @@ impl Registry {
         let entry = self.tables.lock().processes.take(id);
         // The last hold of a task drops its future, which is foreign code.
         drop(entry);
+    }
+
+    /// The same, unless it has said so itself: then its number may be another's by now.
+    pub(super) fn remove_task(&self, task: &TaskRef) {
+        let entry = {
+            let mut tables = self.tables.lock();
+            if tables.is_of(task) {
+                tables.processes.take(task.id())
+            } else {
+                None
+            }
+        };
+        drop(entry);
+    }
+
+    pub(super) fn name_of_task(&self, task: &TaskRef) -> String {
+        self.read(|tables| {
+            let entry = tables.processes.get(task.id());
+            match entry.filter(|_| tables.is_of(task)) {
+                Some(entry) => entry.name.to_string(),
+                None => "a process that has ended".to_owned(),
+            }
+        })
     }
 
     pub(super) fn name_of(&self, id: u32) -> String {
@@ -363,7 +405,10 @@ impl Registry {
 
     /// An end is out in the open.
     pub(super) fn open(&self, channel: u32) {
-        self.change_channel(channel, |entry| entry.open += 1);
+        self.change_channel(channel, |entry| {
+            entry.open += 1;
+            entry.observed.disown();
+        });
     }
 
     /// An end is out in the open no more.
@@ -400,9 +445,9 @@ impl Registry {
         }
     }
 
-    /// The network's scheduler polls nobody any more, and takes in nobody. Returns the tasks of all processes that it
-    /// polled and that have not ended.
-    pub(super) fn close_scheduler(&self) -> Vec<TaskRef> {
+    /// Takes in no process any more; returns the tasks of all that have not ended and that are polled by the network's
+    /// scheduler.
+    pub(super) fn close_to_processes(&self) -> Vec<TaskRef> {
         let mut tables = self.tables.lock();
         tables.is_closed = true;
         tables
@@ -450,57 +495,6 @@ impl Registry {
     }
 }
 
-/// A number that is kept for a process, which is added under it or never.
-pub(super) struct Reserved {
-    registry: Arc<Registry>,
-    id: u32,
-    is_used: bool,
-}
-
-impl Reserved {
-    pub(super) fn id(&self) -> u32 {
-        self.id
-    }
-
-    /// Where its ports are bound.
-    pub(super) fn seat(&self) -> Seat<'_> {
-        Seat {
-            registry: &self.registry,
-            process: self.id,
-        }
-    }
-
-    /// Adds the process; `is_open` as in its entry.
-    pub(super) fn add(mut self, name: &str, task: TaskRef, kind: Kind, is_open: bool) {
-        self.is_used = true;
-        self.registry.add_process(name, task, kind, is_open);
-    }
-}
-
-impl Reserved {
-    /// Adds a process that the network's scheduler is to poll, unless it polls nobody any more; tells whether it does.
-    pub(super) fn add_scheduled(mut self, name: &str, task: &TaskRef) -> bool {
-        let mut tables = self.registry.tables.lock();
-        if tables.is_closed {
-            drop(tables);
-            return false;
-        }
-        self.is_used = true;
-        Registry::add_to(&mut tables, name, task.clone(), Kind::Process, false);
-        // Under the lock: whoever closes the scheduler finds it counted.
-        self.registry.home.one_more();
-        true
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if !self.is_used {
-            self.registry.tables.lock().processes.give_back(self.id);
-        }
-    }
-}
-
 impl Tables {
     /// The number of the process that runs as `task`, if it is one of this network.
     ///
@@ -512,5 +506,17 @@ impl Tables {
         let id = unsafe { task.as_ref() }.id();
         let entry = self.processes.get(id)?;
         (entry.task.as_ptr() == task).then_some(id)
+    }
+
+    /// Whether the process that is listed by the number of `task` is that one.
+    fn is_of(&self, task: &TaskRef) -> bool {
+        let entry = self.processes.get(task.id());
+        entry.is_some_and(|entry| entry.task.as_ptr() == task.as_ptr())
+    }
+
+    /// As [`process_of`](Self::process_of), of a task that may have ended.
+    pub(super) fn process_named(&self, task: TaskId) -> Option<u32> {
+        let entry = self.processes.get(task.number())?;
+        task.is_of(&entry.task).then_some(task.number())
     }
 }

@@ -1,9 +1,9 @@
 //! Everything about a network at one moment: who waits for whom, since when, and where it is held up.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -40,7 +40,7 @@ impl Observer {
         let deadlock = graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock);
         let deadlock = deadlock.or_else(|| self.registry.last_deadlock());
         self.registry
-            .read(|tables| take(&self.registry, tables, deadlock))
+            .look(|tables| take(&self.registry, tables, deadlock))
     }
 }
 
@@ -181,73 +181,66 @@ const MEMORY: Duration = Duration::from_secs(2);
 /// Less time than this says too little about a rate.
 const RATE_TIME_MIN: Duration = Duration::from_millis(30);
 
-/// What was seen of a process over time.
-#[derive(Debug, Clone, Copy)]
+/// What was seen of a process over time; there may be millions of them. Instants are milliseconds of the network's age.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct History {
-    turn: usize,
-    since: Instant,
-    looked_at: Instant,
-    blocked_part: f64,
-    waited_for_by: f64,
+    /// The low bits of the turn in which it was seen last.
+    turn: u32,
+    since_ms: u32,
+    blocked_part: f32,
+    waited_for_by: f32,
 }
 
 impl History {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn begun(now_ms: u32) -> Self {
         Self {
-            turn: 0,
-            since: now,
-            looked_at: now,
-            blocked_part: 0.0,
-            waited_for_by: 0.0,
+            since_ms: now_ms,
+            ..Self::default()
         }
     }
 
-    /// Since when it has not moved.
-    fn since(self) -> Instant {
-        self.since
-    }
-
-    fn look(&mut self, now: Instant, turn: usize, is_blocked: bool, waited_for_by: usize) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "of a turn it is enough to see that it is another; an average needs few digits"
+    )]
+    fn look(&mut self, now_ms: u32, weight: f64, turn: usize, is_blocked: bool, by: usize) {
+        let turn = turn as u32;
         if turn != self.turn {
             self.turn = turn;
-            self.since = now;
+            self.since_ms = now_ms;
         }
-        let weight = weight_of(now - self.looked_at);
-        self.looked_at = now;
+        let weight = weight as f32;
         let blocked = if is_blocked { 1.0 } else { 0.0 };
         self.blocked_part += (blocked - self.blocked_part) * weight;
         #[expect(clippy::cast_precision_loss, reason = "a number of processes")]
-        let waited_for_by = waited_for_by as f64;
-        self.waited_for_by += (waited_for_by - self.waited_for_by) * weight;
+        let by = by as f32;
+        self.waited_for_by += (by - self.waited_for_by) * weight;
     }
 }
 
 /// What was seen of a channel over time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rate {
-    looked_at: Instant,
     handed_over: u64,
-    per_second: f64,
+    looked_at_ms: u32,
+    per_second: f32,
 }
 
 impl Rate {
-    pub(super) fn new(now: Instant) -> Self {
-        Self {
-            looked_at: now,
-            handed_over: 0,
-            per_second: 0.0,
-        }
-    }
-
-    fn look(&mut self, now: Instant, handed_over: u64) {
-        let passed = now - self.looked_at;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "it is a rate"
+    )]
+    fn look(&mut self, now_ms: u32, handed_over: u64) {
+        let passed = Duration::from_millis(u64::from(now_ms.saturating_sub(self.looked_at_ms)));
         if passed < RATE_TIME_MIN {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "it is a rate")]
-        let rate = handed_over.saturating_sub(self.handed_over) as f64 / passed.as_secs_f64();
-        self.per_second += (rate - self.per_second) * weight_of(passed);
-        self.looked_at = now;
+        let more = handed_over.saturating_sub(self.handed_over);
+        let rate = (more as f64 / passed.as_secs_f64()) as f32;
+        self.per_second += (rate - self.per_second) * weight_of(passed) as f32;
+        self.looked_at_ms = now_ms;
         self.handed_over = handed_over;
     }
 }
@@ -260,9 +253,15 @@ fn weight_of(passed: Duration) -> f64 {
 /// The largest network of which it is worked out at each look who waits for whom.
 const MEASURED_MAX: usize = 20_000;
 
+/// How many waits are followed at most in one look: in larger networks it is worked out for some.
+const STEPS_MAX: i64 = 100_000;
+
 /// Notes what a picture tells about the time since the last one.
-pub(super) fn note(tables: &Tables, picture: &Picture) {
-    let now = Instant::now();
+pub(super) fn note(registry: &Registry, tables: &Tables, picture: &Picture) {
+    let now_ms = registry.age_ms();
+    let weight = weight_of(Duration::from_millis(u64::from(
+        now_ms.saturating_sub(tables.looked_at_ms.replace(now_ms)),
+    )));
     let waited_for_by = if picture.processes.len() <= MEASURED_MAX {
         waited_for_by(tables, picture)
     } else {
@@ -272,14 +271,14 @@ pub(super) fn note(tables: &Tables, picture: &Picture) {
         if let Some(seen) = &picture.processes[id as usize] {
             let mut history = entry.history.get();
             let by = waited_for_by.get(&id).copied().unwrap_or(0);
-            history.look(now, seen.status.turn(), is_blocked(seen), by);
+            history.look(now_ms, weight, seen.status.turn(), is_blocked(seen), by);
             entry.history.set(history);
         }
     }
     for (id, entry) in tables.channels.iter() {
         if let Some(tally) = &picture.tallies[id as usize] {
             let mut rate = entry.rate.get();
-            rate.look(now, tally.handed_over);
+            rate.look(now_ms, tally.handed_over);
             entry.rate.set(rate);
         }
     }
@@ -308,19 +307,31 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
                 .extend(entry.holders(side).iter().filter(|&&id| id != op.process));
         }
     }
+    // From those who do not wait, against the direction of waiting.
+    let mut waited_for: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (&waiter, others) in &waits_for {
+        for &other in others {
+            waited_for.entry(other).or_default().push(waiter);
+        }
+    }
+    let mut steps_left = STEPS_MAX;
     let mut counts = HashMap::new();
-    let mut visited: HashMap<u32, u32> = HashMap::new();
-    for &waiter in waits_for.keys() {
-        let mut stack = vec![waiter];
+    let ends = waited_for.keys().filter(|id| !waits_for.contains_key(id));
+    for &end in ends {
+        let mut found: HashSet<u32> = HashSet::new();
+        let mut stack = vec![end];
         while let Some(here) = stack.pop() {
-            if visited.insert(here, waiter) == Some(waiter) {
-                continue;
+            for &waiter in waited_for.get(&here).into_iter().flatten() {
+                steps_left -= 1;
+                if found.insert(waiter) {
+                    stack.push(waiter);
+                }
             }
-            match waits_for.get(&here) {
-                Some(others) => stack.extend(others),
-                None => *counts.entry(here).or_insert(0) += 1,
+            if steps_left <= 0 {
+                return counts;
             }
         }
+        counts.insert(end, found.len());
     }
     counts
 }
@@ -329,7 +340,7 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
 
 fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Snapshot {
     let picture = graph::collect(tables);
-    note(tables, &picture);
+    note(registry, tables, &picture);
     let mut waits: HashMap<u32, Vec<Wait>> = HashMap::new();
     let mut waiting: HashMap<u32, (usize, usize)> = HashMap::new();
     for op in &picture.ops {
@@ -342,14 +353,14 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             Operation::Demand | Operation::Closing => {}
         }
     }
-    let now = Instant::now();
+    let now_ms = registry.age_ms();
     let processes: Vec<ProcessSeen> = tables
         .processes
         .iter()
         .filter_map(|(id, entry)| {
             let seen = picture.processes[id as usize].as_ref()?;
             let waits = waits.remove(&id).unwrap_or_default();
-            Some(process(entry, seen, waits, now))
+            Some(process(entry, seen, waits, now_ms))
         })
         .collect();
     let channels = tables
@@ -364,7 +375,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
                 receivers: graph::names(tables, entry.holders(Side::Receiving).iter().copied()),
                 open_ends: entry.open,
                 handed_over: tally.handed_over,
-                per_second: entry.rate.get().per_second,
+                per_second: f64::from(entry.rate.get().per_second),
                 sends_waiting,
                 receives_waiting,
                 credit_unused: tally.credit_unused,
@@ -375,7 +386,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         .collect();
     Snapshot {
         network: registry.name.to_string(),
-        age_ms: milliseconds(registry.began.elapsed()),
+        age_ms: u64::from(now_ms),
         is_running: registry.is_running(),
         bottleneck: bottleneck(&processes),
         processes,
@@ -384,7 +395,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
     }
 }
 
-fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now: Instant) -> ProcessSeen {
+fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now_ms: u32) -> ProcessSeen {
     let history = entry.history.get();
     let turn = seen.status.turn();
     let state = match seen.status.state() {
@@ -399,11 +410,11 @@ fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now: Instant) ->
         name: entry.name.to_string(),
         kind: entry.kind,
         state,
-        for_ms: milliseconds(now.saturating_duration_since(history.since())),
+        for_ms: u64::from(now_ms.saturating_sub(history.since_ms)),
         turns: turn as u64,
         waits,
-        blocked_part: history.blocked_part,
-        waited_for_by: history.waited_for_by,
+        blocked_part: f64::from(history.blocked_part),
+        waited_for_by: f64::from(history.waited_for_by),
     }
 }
 
@@ -418,8 +429,4 @@ fn bottleneck(processes: &[ProcessSeen]) -> Option<Bottleneck> {
         process: most.name.clone(),
         waited_for_by: most.waited_for_by,
     })
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -67,11 +67,19 @@ impl Watch {
         })
     }
 
-    /// Everybody waits: looks at once, unless it was looked so lately that the looking would take too much time.
+    /// Everybody waits: looks at once, unless it was looked so lately that the looking would take too much time, or
+    /// somebody looks at this moment. Where a closure may have to be called, the thread that watches looks: whoever
+    /// runs processes does not wait for it.
     pub(super) fn look_while_idle(&self) {
-        let mut state = self.state.lock();
-        if Instant::now() >= state.rests_until {
-            self.look(&mut state);
+        let Some(mut state) = self.state.try_lock() else {
+            return;
+        };
+        if Instant::now() < state.rests_until {
+            return;
+        }
+        match (&state.policy, &state.watcher) {
+            (OnDeadlock::Call(_), Some(watcher)) => watcher.unpark(),
+            _ => self.look(&mut state),
         }
     }
 
@@ -103,7 +111,6 @@ impl Watch {
 
     /// Looks now and then until the watch is over.
     fn keep(&self) {
-        self.state.lock().watcher = Some(thread::current());
         loop {
             let mut state = self.state.lock();
             if state.is_over {
@@ -126,6 +133,8 @@ impl Watch {
         let thread = std::thread::Builder::new()
             .name("handover-watch".to_owned())
             .spawn(move || watch.keep());
+        // Should it look before it is known here: it begins by looking.
+        self.state.lock().watcher = thread.as_ref().ok().map(|started| started.thread().clone());
         Watching {
             watch: Arc::clone(self),
             thread: thread.ok(),

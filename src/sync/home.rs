@@ -19,8 +19,8 @@ use std::{
 use crossbeam_deque::Worker;
 
 use super::{
-    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, fence,
-    task::{Task, TaskRef},
+    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
+    task::{State, Task, TaskRef, Way},
 };
 
 /// The home of the tasks of one network, wherever they are woken from.
@@ -35,6 +35,10 @@ pub(crate) struct Home {
     live: AtomicUsize,
     /// Whom to wake when attention is wanted and everybody sleeps.
     bells: Mutex<Vec<Waker>>,
+    /// How many want the locks that this home owns, or have them.
+    suspensions: AtomicUsize,
+    /// Whether it owns locks, or has.
+    owns: AtomicBool,
     /// How many bells there are, readable without the lock.
     sleeping: AtomicUsize,
 }
@@ -43,7 +47,7 @@ pub(crate) struct Home {
 struct Injected {
     first: Option<NonNull<Task>>,
     last: Option<NonNull<Task>>,
-    /// Nobody runs tasks any more. What was put here would stay, and keep the home that keeps it.
+    /// Nobody runs tasks any more: who is woken stays where it is.
     is_closed: bool,
 }
 
@@ -59,7 +63,53 @@ impl Home {
             stop: AtomicBool::new(false),
             live: AtomicUsize::new(0),
             bells: Mutex::new(Vec::new()),
+            suspensions: AtomicUsize::new(0),
+            owns: AtomicBool::new(false),
             sleeping: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether several threads run its tasks.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Acquire)
+    }
+
+    /// Says that it will own locks, unless it cannot; returns whether it can. Before the first of them, and while nobody
+    /// has suspended its bias.
+    pub(crate) fn will_own(&self) -> bool {
+        let can = barrier::is_there();
+        if can {
+            self.owns.store(true, Ordering::Release);
+        }
+        can
+    }
+
+    /// Whether its thread, which has just said that it is inside a lock, has it. `Acquire`: it sees what was done under
+    /// the lock while the bias was suspended.
+    #[inline]
+    pub(crate) fn is_biased(&self) -> bool {
+        barrier::light();
+        self.suspensions.load(Ordering::Acquire) == 0
+    }
+
+    /// From now on, and until what is returned is dropped, its thread takes the locks that it owns as everybody does.
+    /// It may be inside one still.
+    pub(crate) fn suspend_bias(&self) -> Suspension<'_> {
+        self.suspensions.fetch_add(1, Ordering::SeqCst);
+        let is_suspended_already = SUSPENDED.with(|suspended| ptr::eq(suspended.get(), self));
+        if self.owns.load(Ordering::Acquire) && !is_suspended_already {
+            barrier::heavy();
+        }
+        Suspension(self)
+    }
+
+    /// As [`suspend_bias`](Self::suspend_bias); and while it lasts this thread suspends it again at no further cost.
+    pub(crate) fn suspend_bias_for_long(&self) -> LongSuspension<'_> {
+        let suspension = self.suspend_bias();
+        let before = SUSPENDED.with(|suspended| suspended.replace(self));
+        LongSuspension {
+            before,
+            _suspension: suspension,
         }
     }
 
@@ -71,51 +121,55 @@ impl Home {
     /// Whether this thread runs all tasks of this home.
     #[inline]
     pub(crate) fn runs_here_alone(&self) -> bool {
-        let local = local();
-        if local.is_null() {
-            return false;
-        }
-        // SAFETY: what is set stays until it is unset by the thread that runs it.
-        let local = unsafe { &*local };
-        local.alone && ptr::eq(local.home, self)
+        ptr::eq(home_of_this_thread(), self)
     }
 
+    /// # Safety
+    ///
+    /// The task is alive for as long as this takes, and one of this home.
     #[inline]
-    pub(crate) fn wake(&self, task: &Task) {
+    pub(super) unsafe fn wake(&self, task: NonNull<Task>) {
         let local = local();
         if !local.is_null() {
             // SAFETY: what is set stays until it is unset by the thread that runs it.
             let local = unsafe { &*local };
             if ptr::eq(local.home, self) {
-                if task.note_wake(local.alone) {
-                    local.run_next(NonNull::from(task), self);
+                // SAFETY: by the caller's word.
+                if unsafe { task.as_ref() }.note_wake(local.alone) {
+                    local.run_next(task, self);
                 }
                 return;
             }
         }
-        self.wake_from_elsewhere(task);
+        // SAFETY: by the caller's word.
+        unsafe { self.wake_from_elsewhere(task) };
     }
 
+    /// # Safety
+    ///
+    /// As for [`wake`](Self::wake).
     #[cold]
-    fn wake_from_elsewhere(&self, task: &Task) {
+    unsafe fn wake_from_elsewhere(&self, task: NonNull<Task>) {
+        // SAFETY: by the caller's word.
+        let alive = unsafe { task.as_ref() };
         // Where several threads run the tasks the status says it; where one does, only that one writes the status.
-        if self.shared.load(Ordering::Acquire) && !task.note_wake(false) {
+        if self.shared.load(Ordering::Acquire) && !alive.note_wake(false) {
             return;
         }
-        self.inject(task);
+        if !alive.set_injected() {
+            // SAFETY: by the caller's word.
+            self.inject(unsafe { hold(task) });
+        }
     }
 
-    /// Puts a task into the list of those that were woken from elsewhere, unless it is there.
-    pub(crate) fn inject(&self, task: &Task) {
-        if task.set_injected() {
-            return;
-        }
-        // SAFETY: alive, by the reference.
-        let held = hold(task);
+    /// Puts a task into the list of those that were woken from elsewhere.
+    fn inject(&self, held: TaskRef) {
         {
             let mut list = self.injected.lock();
             if list.is_closed {
+                // It may be the last hold.
                 drop(list);
+                drop(held);
                 return;
             }
             // SAFETY: the list's lock is held.
@@ -134,14 +188,14 @@ impl Home {
         self.ring();
     }
 
-    /// Takes in a new task, which has not been scheduled. Its hold becomes that of its executor.
-    pub(crate) fn inject_new(&self, task: TaskRef) {
-        let task = task.into_raw();
-        // SAFETY: held by its executor from now on.
-        self.wake(unsafe { task.as_ref() });
+    /// Takes in a new task, which has not been scheduled.
+    pub(crate) fn inject_new(&self, task: &TaskRef) {
+        // SAFETY: held, by the reference.
+        unsafe { self.wake(task.as_ptr()) };
     }
 
-    /// Nobody runs tasks any more: those that were woken from elsewhere are let go, as are those that will be.
+    /// Nobody will run tasks here any more. A task that is woken from now on is not taken in: it would be held here, and
+    /// hold its home.
     pub(crate) fn close(&self) {
         self.injected.lock().is_closed = true;
         while let Some(task) = self.take_injected() {
@@ -247,27 +301,46 @@ impl Home {
         }
     }
 
+    /// How many tasks and threads have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.live.load(Ordering::Acquire) == 0
     }
 }
 
-impl Drop for Home {
+/// # Safety
+///
+/// The task is alive.
+unsafe fn hold(task: NonNull<Task>) -> TaskRef {
+    // SAFETY: alive, by the caller's word; the hold that is forgotten is no hold.
+    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+    (*alive).clone()
+}
+
+/// See [`Home::suspend_bias`].
+pub(crate) struct Suspension<'a>(&'a Home);
+
+impl Drop for Suspension<'_> {
+    /// `Release` pairs with the owner's next look.
     fn drop(&mut self) {
-        if super::run_is_over() {
-            return;
-        }
-        while let Some(task) = self.take_injected() {
-            drop(task);
-        }
+        self.0.suspensions.fetch_sub(1, Ordering::Release);
     }
 }
 
-fn hold(task: &Task) -> TaskRef {
-    // SAFETY: the task is alive, by the reference; the hold that is forgotten is no hold.
-    let alive = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
-    (*alive).clone()
+/// See [`Home::suspend_bias_for_long`].
+pub(crate) struct LongSuspension<'a> {
+    before: *const Home,
+    _suspension: Suspension<'a>,
+}
+
+impl Drop for LongSuspension<'_> {
+    fn drop(&mut self) {
+        SUSPENDED.with(|suspended| suspended.set(self.before));
+    }
 }
 
 /// The queue of a thread that runs tasks.
@@ -278,6 +351,21 @@ pub(crate) struct Local {
     /// The task that was woken last.
     next: Cell<Option<NonNull<Task>>>,
     queue: Queue,
+    /// How many tasks may still be run in the middle of the turn of another, before that one gives way.
+    within_left: Cell<u32>,
+    /// How many turns are under way, each within the one before.
+    depth: Cell<u32>,
+}
+
+/// How many turns may be under way at a time, each within the one before: what this saves is one stack frame deep.
+const DEPTH_MAX: u32 = 4;
+/// How many turns may be had within one. Then the partner waits for its turn, so that others have theirs.
+const WITHIN_MAX: u32 = 64;
+
+/// What runs a task for a thread: its executor.
+pub(crate) trait Runner {
+    /// Runs `task`, which is scheduled, for a turn, in the middle of the turn of another.
+    fn run_within(&self, task: NonNull<Task>);
 }
 
 enum Queue {
@@ -300,6 +388,8 @@ impl Local {
             alone: true,
             next: Cell::new(None),
             queue: Queue::Own(UnsafeCell::new(VecDeque::new())),
+            within_left: Cell::new(0),
+            depth: Cell::new(0),
         }
     }
 
@@ -310,7 +400,15 @@ impl Local {
             alone: false,
             next: Cell::new(None),
             queue: Queue::Shared(queue),
+            within_left: Cell::new(0),
+            depth: Cell::new(0),
         }
+    }
+
+    /// A turn begins that is within no other.
+    #[inline]
+    pub(crate) fn begin_turn(&self) {
+        self.within_left.set(WITHIN_MAX);
     }
 
     #[inline]
@@ -363,10 +461,30 @@ impl Local {
 #[cfg(not(loom))]
 thread_local! {
     static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
+    /// The home of which this thread alone runs the tasks, or nowhere.
+    static HOME: Cell<*const Home> = const { Cell::new(NOWHERE) };
+    /// What runs the tasks of that home.
+    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = const { Cell::new(None) };
+    /// The home of which this thread has suspended the bias for long.
+    static SUSPENDED: Cell<*const Home> = const { Cell::new(ptr::null()) };
 }
+/// No home is there, and it is not null.
+const NOWHERE: *const Home = ptr::without_provenance(usize::MAX);
 #[cfg(loom)]
 loom::thread_local! {
     static LOCAL: Cell<*const Local> = Cell::new(ptr::null());
+    static HOME: Cell<*const Home> = Cell::new(NOWHERE);
+    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = Cell::new(None);
+    static SUSPENDED: Cell<*const Home> = Cell::new(ptr::null());
+}
+
+/// The home of which this thread alone runs the tasks; it is not null, whatever it is.
+#[inline]
+pub(crate) fn home_of_this_thread() -> *const Home {
+    #[cfg(not(loom))]
+    return HOME.get();
+    #[cfg(loom)]
+    HOME.with(Cell::get)
 }
 
 #[inline]
@@ -377,16 +495,69 @@ fn local() -> *const Local {
     LOCAL.with(Cell::get)
 }
 
+/// Whether this thread may run `task` at once, in the middle of the turn of another: it is blocked, and at home here.
+#[inline]
+pub(crate) fn may_run_within(task: &Task) -> bool {
+    let Way::Executor(home) = &task.way else {
+        return false;
+    };
+    if !home.runs_here_alone() || task.status().state() != State::Blocked {
+        return false;
+    }
+    let local = local();
+    if local.is_null() {
+        return false;
+    }
+    // SAFETY: what is set stays until it is unset by the thread that runs it.
+    let local = unsafe { &*local };
+    local.depth.get() < DEPTH_MAX && local.within_left.get() > 0
+}
+
+/// Runs `task` for a turn, in the middle of the turn of another.
+///
+/// # Safety
+///
+/// [`may_run_within`] has said that it may, just now.
+#[inline]
+pub(crate) unsafe fn run_within(task: NonNull<Task>) {
+    // SAFETY: by the caller's word.
+    let local = unsafe { &*local() };
+    // SAFETY: it is blocked, so it is alive.
+    let is_scheduled = unsafe { task.as_ref() }.note_wake(true);
+    debug_assert!(is_scheduled, "it was blocked");
+    let runner = RUNNER.with(Cell::get);
+    let Some(runner) = runner else {
+        local.push(task);
+        return;
+    };
+    local.within_left.set(local.within_left.get() - 1);
+    local.depth.set(local.depth.get() + 1);
+    // SAFETY: what is set stays until it is unset by the thread that runs it.
+    unsafe { runner.as_ref() }.run_within(task);
+    local.depth.set(local.depth.get() - 1);
+}
+
 /// This thread runs the tasks of a home until it is dropped.
 pub(crate) struct AtHome<'a> {
     before: *const Local,
+    home_before: *const Home,
+    runner_before: Option<NonNull<dyn Runner>>,
     _local: &'a Local,
 }
 
 impl<'a> AtHome<'a> {
-    pub(crate) fn new(local: &'a Local) -> Self {
+    /// `runner` runs tasks in the middle of the turns of others; if there is none, they wait for theirs.
+    pub(crate) fn new(local: &'a Local, runner: Option<&'a (dyn Runner + 'a)>) -> Self {
+        let runner = runner.map(|runner| {
+            let runner: NonNull<dyn Runner + 'a> = NonNull::from(runner);
+            // SAFETY: only the lifetime changes; it is unset before that ends.
+            unsafe { std::mem::transmute::<NonNull<dyn Runner + 'a>, NonNull<dyn Runner>>(runner) }
+        });
         Self {
+            runner_before: RUNNER.with(|cell| cell.replace(runner)),
             before: LOCAL.with(|cell| cell.replace(local)),
+            home_before: HOME
+                .with(|cell| cell.replace(if local.alone { local.home } else { NOWHERE })),
             _local: local,
         }
     }
@@ -395,5 +566,7 @@ impl<'a> AtHome<'a> {
 impl Drop for AtHome<'_> {
     fn drop(&mut self) {
         LOCAL.with(|cell| cell.set(self.before));
+        HOME.with(|cell| cell.set(self.home_before));
+        RUNNER.with(|cell| cell.set(self.runner_before));
     }
 }

@@ -69,8 +69,14 @@ impl Spin {
 
 /// The place of a lock in the order in which whoever needs several takes them: that of their creation, for
 /// an address differs from one run of a model to the next, and loom wants them alike.
-pub(crate) fn place<T>(lock: &BriefLock<T>) -> usize {
-    lock.place
+pub(crate) fn place<T>(lock: &super::owned::OwnedLock<T>) -> usize {
+    lock.place()
+}
+
+impl<T> BriefLock<T> {
+    pub(crate) fn place(&self) -> usize {
+        self.place
+    }
 }
 
 impl<T> BriefLock<T> {

@@ -11,7 +11,10 @@
 //! - Each poll is a *turn* with a number of its own. What was seen of a task that was blocked in the same turn, before
 //!   and after, held all the time between.
 //! - `waits` is written only by whoever runs the task: it is how many waiters hang in lists of channels with a lent
-//!   handle of it. One whose waiters are found to be fewer has been claimed by a peer that has not woken it yet.
+//!   handle of it. One whose waiters are found to be fewer has been claimed by a peer that has not woken it yet. Who
+//!   gives such a waiter up elsewhere, because it was moved there, counts it in `given_back` instead.
+//! - A task stays allocated while such a waiter is left, even one that was moved out of it or forgotten: when it ends
+//!   it is held until the last of them is given back.
 //! - `holders` counts the executor, the registry, and every live clone of the waker: while there are more than the
 //!   first two, somebody else may wake the task.
 
@@ -25,7 +28,8 @@ use std::{
 };
 
 use super::{
-    Arc, AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, home::Home, thread::Thread,
+    Arc, AtomicBool, AtomicU32, AtomicUsize, Mutex, Ordering, UnsafeCell, home::Home,
+    thread::Thread,
 };
 
 /// What a task is doing, as its status word says.
@@ -52,15 +56,14 @@ const TURN: usize = 1 << STATE_BITS;
 impl State {
     #[inline]
     fn of(status: usize) -> Self {
-        const ALL: [State; 6] = [
-            State::Blocked,
-            State::Scheduled,
-            State::Running,
-            State::RunningWoken,
-            State::Timed,
-            State::Done,
-        ];
-        ALL[status & STATE_MASK]
+        match status & STATE_MASK {
+            0 => Self::Blocked,
+            1 => Self::Scheduled,
+            2 => Self::Running,
+            3 => Self::RunningWoken,
+            4 => Self::Timed,
+            _ => Self::Done,
+        }
     }
 }
 
@@ -71,13 +74,16 @@ pub(crate) enum Way {
     /// It is a thread.
     Thread(Thread),
     /// Somebody else's executor polls it, and has left this waker.
-    Attached(Mutex<Option<Waker>>),
+    Attached(Box<Mutex<Option<Waker>>>),
 }
 
 pub(crate) struct Task {
     status: AtomicUsize,
     holders: AtomicUsize,
-    waits: AtomicUsize,
+    waits: AtomicU32,
+    /// How many of them were given up by others than the task. Once the task has ended: less those that it had then,
+    /// so that the last one makes it zero.
+    given_back: AtomicU32,
     /// Whether it hangs in the list of those that were woken from elsewhere.
     injected: AtomicBool,
     /// Its place in the registry of its network.
@@ -198,7 +204,12 @@ impl TaskRef {
     /// A task that stands for a future which somebody else polls.
     pub(crate) fn of_attached(id: u32) -> Self {
         let none: Option<std::future::Pending<()>> = None;
-        Self::allocate(id, Way::Attached(Mutex::new(None)), none, State::Scheduled)
+        Self::allocate(
+            id,
+            Way::Attached(Box::new(Mutex::new(None))),
+            none,
+            State::Scheduled,
+        )
     }
 
     fn allocate<F>(id: u32, way: Way, future: Option<F>, state: State) -> Self
@@ -209,7 +220,8 @@ impl TaskRef {
             task: Task {
                 status: AtomicUsize::new(state as usize),
                 holders: AtomicUsize::new(1),
-                waits: AtomicUsize::new(0),
+                waits: AtomicU32::new(0),
+                given_back: AtomicU32::new(0),
                 injected: AtomicBool::new(false),
                 id,
                 link: UnsafeCell::new(None),
@@ -258,7 +270,7 @@ impl TaskRef {
         drop(entered);
         match polled {
             Poll::Ready(()) => Turn::Done,
-            Poll::Pending if self.end_turn(local) => Turn::Again,
+            Poll::Pending if Task::end_turn(&self.status, local) => Turn::Again,
             Poll::Pending => Turn::Blocked,
         }
     }
@@ -270,6 +282,8 @@ impl TaskRef {
     ///
     /// Nobody polls the task, or will.
     pub(crate) unsafe fn finish(&self) {
+        // Even if a destructor panics.
+        let _lent = LentUntilGivenBack(self);
         let _entered = Entered::as_task(self.0);
         self.status.store(
             (self.status.load(Ordering::Relaxed) & !STATE_MASK) | State::Done as usize,
@@ -277,6 +291,25 @@ impl TaskRef {
         );
         // SAFETY: by the caller's word.
         unsafe { (self.operations.clear)(self.0) };
+    }
+}
+
+/// When it is dropped, the task lends no handle any more, and is held until all that it has lent are given back.
+#[must_use = "it is to be dropped after all that the task owns"]
+pub(crate) struct LentUntilGivenBack<'a>(pub(crate) &'a TaskRef);
+
+impl Drop for LentUntilGivenBack<'_> {
+    fn drop(&mut self) {
+        let task = self.0;
+        let lent = task.waits.load(Ordering::Relaxed);
+        if lent == 0 || super::run_is_over() {
+            return;
+        }
+        task.hold();
+        if task.given_back.fetch_sub(lent, Ordering::AcqRel) == lent {
+            // SAFETY: the hold of the line above, which nobody else gives up: all were given back before.
+            unsafe { let_go(task.0) };
+        }
     }
 }
 
@@ -304,7 +337,8 @@ impl Task {
     /// How many waiters of its own hang with a lent handle of it.
     #[inline]
     pub(crate) fn waits(&self) -> usize {
-        self.waits.load(Ordering::Acquire)
+        let counted = self.waits.load(Ordering::Acquire);
+        counted.wrapping_sub(self.given_back.load(Ordering::Acquire)) as usize
     }
 
     /// How many hold it: its executor, its registry, and every clone of its waker.
@@ -353,17 +387,33 @@ impl Task {
 
     /// A waiter of this task, which is running, hangs in a list of a channel now.
     #[inline]
-    pub(crate) fn count_waits(&self, more: usize) {
+    pub(crate) fn count_waits(&self, more: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         self.waits.store(waits + more, Ordering::Relaxed);
     }
 
     /// Such a waiter hangs there no more, and the task knows.
     #[inline]
-    pub(crate) fn uncount_waits(&self, fewer: usize) {
+    fn uncount_waits(&self, fewer: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         debug_assert!(waits >= fewer, "what was not counted is not uncounted");
         self.waits.store(waits - fewer, Ordering::Relaxed);
+    }
+
+    /// So many of its waiters, which were moved elsewhere, hang with a lent handle no more.
+    ///
+    /// # Safety
+    ///
+    /// They were counted, and the caller does not use what was lent again: the task may be gone afterwards.
+    #[cold]
+    unsafe fn give_back(task: NonNull<Self>, fewer: u32) {
+        // SAFETY: alive while what was lent is counted.
+        let given_back = unsafe { &(*task.as_ptr()).given_back };
+        let before = given_back.fetch_add(fewer, Ordering::AcqRel);
+        if before.wrapping_add(fewer) == 0 {
+            // SAFETY: the task has ended, and is held until now for what it had lent.
+            unsafe { let_go(task) };
+        }
     }
 
     #[inline]
@@ -378,10 +428,11 @@ impl Task {
         }
     }
 
-    /// Returns whether it was woken meanwhile; then it is scheduled.
+    /// Returns whether it was woken meanwhile; then it is scheduled. Otherwise another thread may have run the task to
+    /// its end before this returns: so it is reached by its status word alone.
     #[inline]
-    fn end_turn(&self, local: bool) -> bool {
-        let status = self.status.load(Ordering::Relaxed);
+    fn end_turn(word: &AtomicUsize, local: bool) -> bool {
+        let status = word.load(Ordering::Relaxed);
         let turn = status & !STATE_MASK;
         if local {
             let is_woken = State::of(status) == State::RunningWoken;
@@ -390,11 +441,11 @@ impl Task {
             } else {
                 State::Blocked
             };
-            self.status.store(turn | state as usize, Ordering::Release);
+            word.store(turn | state as usize, Ordering::Release);
             return is_woken;
         }
         let blocked = turn | State::Blocked as usize;
-        let was_running = self.status.compare_exchange(
+        let was_running = word.compare_exchange(
             turn | State::Running as usize,
             blocked,
             Ordering::AcqRel,
@@ -403,8 +454,7 @@ impl Task {
         if was_running.is_ok() {
             return false;
         }
-        self.status
-            .store(turn | State::Scheduled as usize, Ordering::Release);
+        word.store(turn | State::Scheduled as usize, Ordering::Release);
         true
     }
 
@@ -463,14 +513,29 @@ impl Task {
             .store(turn | State::Running as usize, Ordering::Release);
     }
 
-    /// Wakes the task.
+    /// An attached task will not be polled any more.
+    pub(crate) fn forget_outer_waker(&self) {
+        if let Way::Attached(outer) = &self.way {
+            let waker = outer.lock().take();
+            drop(waker);
+        }
+    }
+
+    /// Wakes the task. It is named by its address, from which all of it can be reached: by a reference, only this part.
+    ///
+    /// # Safety
+    ///
+    /// It is alive for as long as this takes.
     #[inline]
-    pub(crate) fn wake(&self) {
-        match &self.way {
-            Way::Executor(home) => home.wake(self),
+    pub(crate) unsafe fn wake(this: NonNull<Self>) {
+        // SAFETY: by the caller's word.
+        let task = unsafe { this.as_ref() };
+        match &task.way {
+            // SAFETY: by the caller's word.
+            Way::Executor(home) => unsafe { home.wake(this) },
             Way::Thread(thread) => thread.unpark(),
             Way::Attached(outer) => {
-                if self.note_wake(false) {
+                if task.note_wake(false) {
                     let waker = outer.lock().take();
                     if let Some(waker) = waker {
                         waker.wake();
@@ -493,6 +558,22 @@ impl Status {
     /// How many turns it has begun.
     pub(crate) fn turn(self) -> usize {
         self.0 >> STATE_BITS
+    }
+}
+
+/// `task` does not wait with so many of its waiters any more.
+///
+/// # Safety
+///
+/// They were counted for it, and have a handle of it no more.
+#[inline]
+pub(crate) unsafe fn uncount(task: NonNull<Task>, fewer: u32) {
+    if current() == Some(task) {
+        // SAFETY: it runs, so it is alive.
+        unsafe { task.as_ref() }.uncount_waits(fewer);
+    } else if fewer > 0 {
+        // SAFETY: by the caller's word.
+        unsafe { Task::give_back(task, fewer) };
     }
 }
 
@@ -543,7 +624,7 @@ unsafe fn wake(data: *const ()) {
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: whoever has the waker keeps the task alive.
-    unsafe { address(data).as_ref() }.wake();
+    unsafe { Task::wake(address(data)) };
 }
 
 unsafe fn let_go_of(data: *const ()) {
@@ -585,6 +666,33 @@ pub(crate) fn current() -> Option<NonNull<Task>> {
     return CURRENT.get();
     #[cfg(loom)]
     CURRENT.with(std::cell::Cell::get)
+}
+
+/// Tells a task from all others for as long as it lives. It may outlive the task, and does not lead to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    address: NonNull<Task>,
+    number: u32,
+}
+
+impl TaskId {
+    /// Its place in the registry of its network.
+    pub(crate) fn number(self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn is_of(self, task: &TaskRef) -> bool {
+        self.address == task.0 && self.number == task.id
+    }
+}
+
+/// The task that this thread runs, by what tells it from others.
+pub(crate) fn current_id() -> Option<TaskId> {
+    current().map(|address| TaskId {
+        address,
+        // SAFETY: it runs, so it is alive.
+        number: unsafe { address.as_ref() }.id,
+    })
 }
 
 /// This thread runs as a task until it is dropped; then as what it ran as before.
@@ -656,7 +764,7 @@ pub(crate) fn poll_attached<F: Future + ?Sized>(
     let polled = future.poll(&mut Context::from_waker(&waker));
     drop(entered);
     if polled.is_pending()
-        && task.end_turn(false)
+        && Task::end_turn(&task.status, false)
         && let Way::Attached(outer) = &task.way
     {
         let waker = outer.lock().take();

@@ -1,6 +1,7 @@
 //! Whom to wake: the handle that a waiter has.
 
 use std::{
+    mem::ManuallyDrop,
     ptr::{self, NonNull},
     task::{Context, RawWaker, Waker},
 };
@@ -9,9 +10,20 @@ use super::task::{COUNTED, LENT, Task, Way, address, counted, current, is_lent};
 
 /// Whom to wake: a task, or a thread as if it were one, so that the handle is two words that stay in registers.
 ///
-/// For the task that is running it is *lent*: it is not counted, since the waiter that has it leaves its list before
-/// the task ends. Whoever takes it from there [carries](Self::carry) it.
-pub(crate) struct Wake(Waker);
+/// For the task that is running it is *lent*: it is not counted as a holder, since the waiter that has it is, by its
+/// owner, and the task stays while one is. Whoever takes it from there [carries](Self::carry) it.
+pub(crate) struct Wake(ManuallyDrop<Waker>);
+
+impl Drop for Wake {
+    #[inline]
+    fn drop(&mut self) {
+        // What is lent is not counted.
+        if !is_lent(&self.0) {
+            // SAFETY: dropped here only, and not used afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
+    }
+}
 
 impl Wake {
     /// Whoever calls, to be unparked.
@@ -19,7 +31,7 @@ impl Wake {
     pub(crate) fn this_thread() -> Self {
         match current() {
             Some(task) => Self::lent(task),
-            None => Self(super::thread::waker()),
+            None => Self::new(super::thread::waker()),
         }
     }
 
@@ -34,14 +46,19 @@ impl Wake {
             {
                 Self::lent(task)
             }
-            _ => Self(waker.clone()),
+            _ => Self::new(waker.clone()),
         }
+    }
+
+    #[inline]
+    fn new(waker: Waker) -> Self {
+        Self(ManuallyDrop::new(waker))
     }
 
     #[inline]
     fn lent(task: NonNull<Task>) -> Self {
         // SAFETY: the vtable's functions are those of a task.
-        Self(unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &LENT)) })
+        Self::new(unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &LENT)) })
     }
 
     /// The task that has lent this handle.
@@ -71,7 +88,7 @@ impl Wake {
         }
         held.hold();
         // SAFETY: it was just counted.
-        Self(unsafe { counted(task) })
+        Self::new(unsafe { counted(task) })
     }
 
     /// Runs foreign code: never call this under a lock.
@@ -79,9 +96,11 @@ impl Wake {
     pub(crate) fn wake(self) {
         if let Some(task) = self.lender() {
             // SAFETY: lent, so the task is alive.
-            unsafe { task.as_ref() }.wake();
+            unsafe { Task::wake(task) };
         } else {
-            self.0.wake();
+            let mut this = ManuallyDrop::new(self);
+            // SAFETY: taken here only, and not dropped afterwards.
+            unsafe { ManuallyDrop::take(&mut this.0) }.wake();
         }
     }
 

@@ -322,7 +322,6 @@ corpus! {
 
 /// Whoever holds an end can poison its channel, and does when it fails: also one of the same side.
 #[test]
-#[ignore = "a process that holds an end of the same side can release a wait, by poison; the graph does not know"]
 fn one_of_the_same_side_may_poison() {
     let lines = &[
         "a: x? y!",

@@ -58,6 +58,21 @@ for_peers! {
 }
 
 #[test]
+fn a_task_that_waits_for_a_tick_may_move_between_threads() {
+    fn checked<F: Future + Send>(waiting: F) -> F {
+        waiting
+    }
+    let ticker = tick(SHORT);
+    let due = homemade_block_on(checked(ticker.wait_async()));
+    let next = homemade_block_on(checked(async {
+        select_async! {
+            tick(ticker) -> due => due,
+        }
+    }));
+    assert!(next > due);
+}
+
+#[test]
 fn each_tick_is_met_once_by_whoever_comes_first() {
     const TICKS: usize = 40;
     const PERIOD: Duration = Duration::from_micros(500);

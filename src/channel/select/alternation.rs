@@ -202,6 +202,12 @@ impl<G: Guards> Alternation<G> {
         })
     }
 
+    /// With how many waiters it waits: one for each guard that has a channel and is switched on.
+    fn parts(&self) -> u32 {
+        // More would not fit into the memory of any machine.
+        u32::try_from(self.order().len()).unwrap_or(u32::MAX)
+    }
+
     /// The guards that have a channel and are switched on, in the order of locking.
     #[inline]
     fn switched_on(&self) -> impl DoubleEndedIterator<Item = (usize, &dyn Guard)> {
@@ -288,7 +294,7 @@ impl<G: Guards> Alternation<G> {
         debug_assert!(!self.may_be_claimed(kind), "a peer may be at it");
         self.progress.set(Progress::Waiting(kind));
         // SAFETY: it has no waiter on any channel.
-        let old = unsafe { self.party.wait(wake, self.switched_on().count()) };
+        let old = unsafe { self.party.wait(wake, self.parts()) };
         debug_assert!(old.is_none(), "it waited nowhere");
         let party = NonNull::from(&self.party);
         let mut wakes = Wakes::default();
@@ -363,7 +369,7 @@ impl<G: Guards> Alternation<G> {
             self.leave(locked, kind, &mut wakes)
         } else if let Some(wake) = wake {
             // SAFETY: the locks of all its channels are held.
-            let old = unsafe { self.party.wait(wake, self.order().len()) };
+            let old = unsafe { self.party.wait(wake, self.parts()) };
             let party = NonNull::from(&self.party);
             self.progress.set(Progress::Waiting(kind));
             for (index, guard) in self.switched_on().rev() {
