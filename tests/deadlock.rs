@@ -2,6 +2,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "deadlock/corpus.rs"]
+mod corpus;
+#[path = "deadlock/moving.rs"]
+mod moving;
+#[path = "deadlock/outside.rs"]
+mod outside;
+#[path = "deadlock/play.rs"]
+mod play;
+#[path = "deadlock/policies.rs"]
+mod policies;
+#[path = "deadlock/script.rs"]
+mod script;
+#[path = "deadlock/ways.rs"]
+mod ways;
+#[path = "deadlock/words.rs"]
+mod words;
+
 use std::time::Duration;
 
 use handover::process::{BlockingIn, BlockingOut, Deadlock, In, Network, Out, RunError};

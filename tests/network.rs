@@ -2,6 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "network/dynamic.rs"]
+mod dynamic;
+#[path = "network/ending.rs"]
+mod ending;
+#[path = "network/sharing.rs"]
+mod sharing;
+#[path = "network/support.rs"]
+mod support;
+#[path = "network/tokens.rs"]
+mod tokens;
+#[allow(dead_code, reason = "it serves the tests of deadlocks too")]
+#[path = "deadlock/ways.rs"]
+mod ways;
+
 use std::{
     sync::{
         Arc,

@@ -262,7 +262,6 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         return None;
     }
     let holders = |side| entry.holders(side).iter().copied();
-    let others = |&holder: &u32| holder != op.process;
     let releasers: Vec<u32> = match op.wait.operation {
         Operation::Accepted => vec![op.acceptor?],
         Operation::Send => holders(Side::Receiving).collect(),
@@ -270,10 +269,14 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         Operation::Receive if tally.credit_untaken > 0 => return None,
         Operation::Receive => holders(Side::Sending).collect(),
         // Somebody of its own side may give a receiver up, or go.
-        Operation::Demand | Operation::Closing => holders(Side::Sending)
-            .chain(holders(Side::Receiving))
-            .filter(others)
-            .collect(),
+        // One that has ends of both sides waits for itself.
+        Operation::Demand | Operation::Closing => {
+            let has = |side| entry.holders(side).contains(&op.process);
+            let is_on_both_sides = has(Side::Sending) && has(Side::Receiving);
+            let all = holders(Side::Sending).chain(holders(Side::Receiving));
+            all.filter(|&holder| is_on_both_sides || holder != op.process)
+                .collect()
+        }
     };
     // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
     (!releasers.is_empty() || matches!(op.wait.operation, Operation::Demand | Operation::Closing))

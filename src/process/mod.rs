@@ -47,6 +47,7 @@ mod network;
 mod out;
 mod parcel;
 mod ports;
+mod ports_macro;
 mod registry;
 mod report;
 mod snapshot;
@@ -65,6 +66,7 @@ pub use self::{
     out::Out,
     parcel::{Mobile, Parcel},
     ports::{Bound, InToken, OutToken, Ports, Seat},
+    ports_macro::{InThread, Twofold},
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
     snapshot::{Bottleneck, ChannelSeen, Doing, Observer, ProcessSeen, Snapshot},
     watch::OnDeadlock,

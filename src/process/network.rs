@@ -10,7 +10,7 @@ use std::{
 use super::{
     attached::Attached,
     body::{self, Body, Process},
-    error::{Cause, ProcessResult, RunError},
+    error::{Cause, Failure, ProcessResult, RunError},
     executor::{Executor, TURNS_A_POLL, retire},
     here::HereToken,
     ports::{self, InToken, OutToken, Ports, Seat},
@@ -173,7 +173,16 @@ impl Network {
                         Ok(result) => result.map_err(Cause::Error),
                         Err(payload) => Err(Cause::of_panic(&*payload)),
                     };
-                    body::end(&registry, process_id, ports, result);
+                    // What can panic there is a destructor of a message, or an error that is told.
+                    let ended = catch_unwind(AssertUnwindSafe(|| {
+                        body::end(&registry, process_id, ports, result);
+                    }));
+                    if let Err(payload) = ended {
+                        let process = registry.name_of_task(&task);
+                        let cause = Cause::of_panic(&*payload);
+                        registry.fail(Failure { process, cause });
+                        registry.remove_task(&task);
+                    }
                     drop(task);
                     registry.home.one_less();
                 })

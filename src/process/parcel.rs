@@ -58,13 +58,14 @@ pub trait Mobile: Sized {
 impl<P: Mobile> Parcel<P> {
     /// The port that is in it, held by the process of `seat` from now on.
     pub(super) fn unpack(self, seat: &Seat<'_>) -> P {
-        let Self { end, openness } = self;
+        // Before it is taken apart: the channel is open for as long as there is the end.
         assert!(
-            Arc::ptr_eq(&openness.registry, seat.registry),
+            Arc::ptr_eq(&self.openness.registry, seat.registry),
             "a parcel of network `{}` is adopted in network `{}`",
-            openness.registry.name,
+            self.openness.registry.name,
             seat.registry.name,
         );
+        let Self { end, openness } = self;
         let port = P::settle(end, seat, openness.channel);
         // Only now: somebody is listed all the time.
         drop(openness);

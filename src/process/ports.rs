@@ -27,7 +27,7 @@ pub struct Seat<'a> {
 /// Tokens that a process can be given, and the ports that it borrows for them.
 ///
 /// It is implemented for [`OutToken`], [`InToken`], [`HereToken`], for tuples of tokens, for vectors and arrays of them,
-/// and for options of them.
+/// for options of them, and for the structs that [`ports!`](crate::ports) declares.
 pub trait Ports: Send {
     /// What a process borrows: its operations are futures.
     type Async: Bound;

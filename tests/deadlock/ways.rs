@@ -1,0 +1,81 @@
+//! The ways in which a network is run, each in bounded time.
+
+use std::{
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use handover::process::{Deadlock, Network, RunError};
+
+/// A deadline that is never reached unless something is wrong.
+const LONG: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    OneThread,
+    InsideTokio,
+    TwoThreads,
+}
+
+pub const WAYS: [Way; 3] = [Way::OneThread, Way::InsideTokio, Way::TwoThreads];
+
+impl Way {
+    /// What the network comes to.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end, with what it looks like then.
+    pub fn run(self, net: Network) -> Result<(), RunError> {
+        let observer = net.observe();
+        let (tell, told) = channel();
+        let runner = thread::spawn(move || tell.send(self.run_here(net)));
+        match told.recv_timeout(LONG) {
+            Ok(outcome) => {
+                runner.join().unwrap().unwrap();
+                outcome
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("{self:?}: no end in sight: {:#?}", observer.snapshot())
+            }
+            Err(RecvTimeoutError::Disconnected) => match runner.join() {
+                Err(payload) => std::panic::resume_unwind(payload),
+                Ok(_) => unreachable!("it has told the outcome"),
+            },
+        }
+    }
+
+    fn run_here(self, net: Network) -> Result<(), RunError> {
+        match self {
+            Self::OneThread => net.run(),
+            Self::InsideTokio => {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                let running = runtime.spawn(net.run_async());
+                runtime.block_on(running).unwrap()
+            }
+            Self::TwoThreads => net.run_threads(2),
+        }
+    }
+
+    /// The deadlock that ends the run.
+    ///
+    /// # Panics
+    ///
+    /// If it ends in another way.
+    pub fn deadlock(self, net: Network) -> Deadlock {
+        match self.run(net) {
+            Err(RunError::Deadlock(deadlock)) => *deadlock,
+            other => panic!("{self:?}: no deadlock: {other:?}"),
+        }
+    }
+}
+
+/// The names of those that are not in the cycle.
+pub fn others(deadlock: &Deadlock) -> Vec<&str> {
+    let names = deadlock.others.iter().map(|one| one.process.as_str());
+    names.collect()
+}
