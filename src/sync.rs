@@ -41,6 +41,9 @@ pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod wake;
 
+#[cfg(loom)]
+pub mod rehearsal;
+
 mod drive;
 pub(crate) use drive::drive;
 
