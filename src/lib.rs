@@ -27,6 +27,10 @@ pub mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::rehearsal;
+
 pub use channel::{Receiver, Sender, channel};
 
 /// The example of the README, so that it stays true.

@@ -46,6 +46,9 @@ pub(crate) mod wake;
 mod barrier;
 pub(crate) mod owned;
 
+#[cfg(loom)]
+pub mod rehearsal;
+
 mod drive;
 pub(crate) use drive::drive;
 

@@ -24,7 +24,7 @@ use handover::{
     select_async,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Marsaglia's xorshift64.
 struct Dice(u64);
@@ -161,8 +161,8 @@ fn build(plan: Plan, dice: &mut Dice, sum: &Arc<AtomicU64>) -> (Network, Vec<Att
         }
     });
     for stage in 0..plan.stages {
-        let (out, next) = net.channel::<Job>(&format!("link {}", stage + 1));
-        let into = std::mem::replace(&mut into, next);
+        let (out, following) = net.channel::<Job>(&format!("link {}", stage + 1));
+        let into = std::mem::replace(&mut into, following);
         if plan.runner == 2 && dice.below(4) == 0 {
             let relay = net.attach(
                 format!("attached {stage}"),

@@ -22,6 +22,7 @@ mod meeting;
 mod patterns;
 mod peers;
 mod poison;
+mod scheduler;
 mod select;
 mod timers;
 mod trying;

@@ -66,6 +66,10 @@ mod timer;
 mod waiter;
 mod waking;
 
+#[cfg(loom)]
+#[doc(hidden)]
+pub use observe::free_receivers;
+
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -410,6 +414,7 @@ impl<T> Receiver<T> {
 
     /// As [`recv_held_async`](Self::recv_held_async), for a process that keeps what it holds.
     #[track_caller]
+    #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
     pub(crate) fn recv_held_bound(&self) -> RecvHeldFuture<'_, T> {
         RecvHeldFuture::new(&self.core, true)
     }

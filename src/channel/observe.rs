@@ -1,6 +1,8 @@
 //! Who waits at a channel, as it can be seen from outside: the waiters that hang in its lists *are* the wait-for graph,
 //! so nothing has to be written down for it while messages change hands.
 
+#![cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+
 use std::{panic::Location, ptr::NonNull};
 
 use super::{
@@ -141,6 +143,17 @@ fn see<T>(waiter: &Waiter<T>, operation: Operation, is_free: bool) -> Wait {
         acceptor: hold.and_then(|link| unsafe { HoldLink::acceptor(link) }),
         location: waiter.location(),
     }
+}
+
+/// How many tasks wait to receive that nobody has claimed or woken, as a network sees them. For tests under loom.
+#[cfg(loom)]
+#[doc(hidden)]
+pub fn free_receivers<T: Send>(receiver: &Receiver<T>) -> usize {
+    let mut free = 0;
+    receiver.core.observe(&mut |wait| {
+        free += usize::from(wait.is_free && wait.operation == Operation::Receive);
+    });
+    free
 }
 
 /// A channel of which nobody has an end yet: they are made one by one, and it counts as closed to a side while the

@@ -220,7 +220,9 @@ impl Home {
 
     /// Asks whoever runs tasks to look beyond its own queue, and wakes it.
     pub(crate) fn ring(&self) {
-        self.attention.store(true, Ordering::Release);
+        // A swap, and not a store: loom does not know that a store cannot come between what another swap reads and
+        // writes.
+        self.attention.swap(true, Ordering::AcqRel);
         let bells = {
             let mut bells = self.bells.lock();
             self.sleeping.store(0, Ordering::Relaxed);
