@@ -14,9 +14,15 @@ mod broadcast;
 mod call;
 mod merge;
 mod partition;
+#[cfg(not(loom))]
+mod pipeline;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+#[cfg(not(loom))]
+pub use self::pipeline::{
+    Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
+};
 pub use self::{
     broadcast::{
         Broadcast, BroadcastError, Delivery, DeliveryFuture, Missed, Partial, Subscribers,
