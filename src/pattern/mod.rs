@@ -10,6 +10,8 @@
 //! | take from many receivers as from one | [`merge()`] |
 //! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
 
+#[cfg(not(loom))]
+mod actor;
 mod broadcast;
 mod call;
 mod merge;
@@ -19,6 +21,11 @@ mod pipeline;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+#[cfg(not(loom))]
+pub use self::actor::{
+    Actor, ActorError, Address, AddressToken, BlockingAddress, Context, DeclaredActor, Handler,
+    InHand, Kept, KeptPort, RestartLimit,
+};
 #[cfg(not(loom))]
 pub use self::pipeline::{
     Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
