@@ -29,6 +29,7 @@ pub use self::actor::{
 #[cfg(not(loom))]
 pub use self::pipeline::{
     Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
+    StepWith,
 };
 pub use self::{
     broadcast::{

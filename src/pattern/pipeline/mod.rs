@@ -25,7 +25,7 @@ pub use self::{
     run::{Assembly, Built, Finished, PipelineError},
 };
 use crate::{
-    process::ProcessError,
+    process::{Ports, ProcessError},
     sync::{Arc, Mutex},
 };
 
@@ -338,6 +338,23 @@ impl<T: Send + 'static> Pipeline<T> {
         self.end(|before, outcome| plan::sink(before, outcome, (), step))
     }
 
+    /// Ends in a sink that has ports of its own, declared as those of any process: the address of an actor, a channel to
+    /// other processes. For a pipeline that is [built](Assembly::build) into the network of those ports.
+    ///
+    /// `step` is an async closure with the types of its parameters written out:
+    /// `async |index: &Address<Index>, entry: Entry| index.tell(entry).await`.
+    ///
+    /// # Panics
+    ///
+    /// [`Assembly::build`] panics if a port belongs to another network.
+    pub fn sink_with<P, F>(self, ports: P, step: F) -> Assembly<()>
+    where
+        P: Ports + 'static,
+        F: for<'a> StepWith<'a, P::Async, T> + 'static,
+    {
+        self.end(|before, outcome| plan::sink_with(before, outcome, ports, step))
+    }
+
     /// Ends in a sink that blocks: it has a thread of its own.
     pub fn sink_blocking<S: SinkStep>(
         self,
@@ -407,6 +424,31 @@ impl SinkStep for ControlFlow<()> {
 impl<S: SinkStep, E: Into<ProcessError>> SinkStep for Result<S, E> {
     fn flow(self) -> Result<ControlFlow<()>, ProcessError> {
         self.map_err(Into::into)?.flow()
+    }
+}
+
+/// What a sink with ports does with an item; see [`Pipeline::sink_with`]. Async closures are it.
+pub trait StepWith<'a, P: 'a, T>: Send {
+    /// What it returns.
+    type Step: SinkStep;
+    /// The step under way.
+    type Future: Future<Output = Self::Step> + Send + 'a;
+    /// Begins with an item.
+    fn begin(&mut self, ports: &'a P, item: T) -> Self::Future;
+}
+
+impl<'a, P, T, F, Fut> StepWith<'a, P, T> for F
+where
+    P: 'a,
+    F: FnMut(&'a P, T) -> Fut + Send,
+    Fut: Future + Send + 'a,
+    Fut::Output: SinkStep,
+{
+    type Step = Fut::Output;
+    type Future = Fut;
+
+    fn begin(&mut self, ports: &'a P, item: T) -> Fut {
+        self(ports, item)
     }
 }
 

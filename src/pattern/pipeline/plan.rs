@@ -5,12 +5,13 @@ use std::{future::Future, ops::ControlFlow, pin::Pin};
 use futures_core::Stream;
 
 use super::{
+    SinkStep, StepWith,
     link::{Crew, Feed, Route, Slot, link},
     report::{Gauge, StageGauges},
     worker::{self, BlockingPorts, Drain, Outlet, Policy, Ports, Worker},
 };
 use crate::{
-    process::{BlockingIn, In, InToken, Network, OutToken, ProcessError},
+    process::{self, BlockingIn, In, InToken, Network, OutToken, ProcessError},
     sync::{Arc, Mutex},
 };
 
@@ -291,6 +292,38 @@ where
                 *outcome.lock() = Some(value);
                 Ok(())
             });
+    })
+}
+
+/// A sink with ports of its own.
+pub(super) fn sink_with<T, P, F>(
+    before: (Plan<T>, Options),
+    outcome: Outcome<()>,
+    ports: P,
+    mut step: F,
+) -> WholePlan
+where
+    T: Send + 'static,
+    P: process::Ports + 'static,
+    F: for<'a> StepWith<'a, P::Async, T> + 'static,
+{
+    Box::new(move |site| {
+        let Some((ins, drain)) = sink_seat(site, before) else {
+            return;
+        };
+        site.net.process(
+            SINK,
+            (ins, ports),
+            async move |(ins, ports): &(Vec<In<Slot<T>>>, P::Async)| {
+                let step = |(): &mut (), item| {
+                    let done = step.begin(ports, item);
+                    async move { done.await.flow() }
+                };
+                worker::drain(ins, drain, &mut (), step).await?;
+                *outcome.lock() = Some(());
+                Ok(())
+            },
+        );
     })
 }
 
