@@ -38,3 +38,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide/patterns.md")]
 pub struct GuideToPatterns;
+
+/// The examples of the guide's page on pipelines and actors, likewise.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../docs/guide/pipelines.md")]
+pub struct GuideToPipelines;

@@ -15,13 +15,13 @@ use std::{
 
 use handover::{
     pattern::{
-        Actor, ActorError, Address, AddressToken, BlockingAddress, Context, Handler, InHand, Kept,
-        RestartLimit,
+        Actor, ActorError, Address, AddressToken, BlockingAddress, Context, DeclaredActor, Handler,
+        InHand, Kept, RestartLimit,
     },
     process::{Deadlock, Here, In, Network, Out, Parcel, ProcessError, ProcessResult, RunError},
 };
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// Gives way so many times.
 async fn give_way(mut times: u64) {
@@ -600,14 +600,14 @@ fn a_cycle_is_found_while_others_go_on() {
     let mut net = Network::new("partial");
     let names = ["a", "b", "c"];
     let actors = names.map(|name| Link::declare(&mut net, name));
-    let mut next: Vec<_> = actors.iter().map(Link::address_of).collect();
-    next.rotate_left(1);
+    let mut following: Vec<_> = actors.iter().map(DeclaredActor::address).collect();
+    following.rotate_left(1);
     net.process("user", actors[0].address(), async |a: &Address<Link>| {
         a.ask(Pass(9)).await?;
         Ok(())
     });
-    for (actor, next) in actors.into_iter().zip(next) {
-        drop(actor.spawn(&mut net, Some(next), || Link));
+    for (actor, following) in actors.into_iter().zip(following) {
+        drop(actor.spawn(&mut net, Some(following), || Link));
     }
     let other = Link::declare(&mut net, "other").spawn(&mut net, None, || Link);
     net.process("busy", other, async |other: &Address<Link>| {
@@ -618,12 +618,6 @@ fn a_cycle_is_found_while_others_go_on() {
     let deadlock = deadlock_of(2, net);
     assert!(!deadlock.is_total);
     assert_eq!(deadlock.cycle_names(), ["a", "b", "c"]);
-}
-
-impl Link {
-    fn address_of(actor: &handover::pattern::DeclaredActor<Self>) -> AddressToken<Self> {
-        actor.address()
-    }
 }
 
 #[test]
@@ -651,7 +645,7 @@ fn actors_in_an_order_ask_downwards_without_a_deadlock() {
         let actors: Vec<_> = (0..5)
             .map(|n| Link::declare(&mut net, &format!("link {n}")))
             .collect();
-        let next: Vec<_> = actors.iter().skip(1).map(Link::address_of).collect();
+        let following: Vec<_> = actors.iter().skip(1).map(DeclaredActor::address).collect();
         for user in 0..4 {
             net.process(
                 format!("user {user}"),
@@ -664,9 +658,9 @@ fn actors_in_an_order_ask_downwards_without_a_deadlock() {
                 },
             );
         }
-        let next = next.into_iter().map(Some).chain([None]);
-        for (actor, next) in actors.into_iter().zip(next) {
-            drop(actor.spawn(&mut net, next, || Link));
+        let following = following.into_iter().map(Some).chain([None]);
+        for (actor, following) in actors.into_iter().zip(following) {
+            drop(actor.spawn(&mut net, following, || Link));
         }
         run_on(threads, net).unwrap();
     }

@@ -18,8 +18,10 @@ use std::{
 
 use futures_util::stream;
 use handover::{
-    pattern::{Assembly, Finished, Pipeline, PipelineError},
-    process::{Deadlock, Network, OnDeadlock, Out},
+    pattern::{
+        Actor, Address, Assembly, Context, Finished, Handler, InHand, Pipeline, PipelineError,
+    },
+    process::{Deadlock, In, Network, OnDeadlock, Out, ProcessError},
 };
 
 const ITEMS: u64 = 500;
@@ -558,6 +560,73 @@ fn no_pipeline_raises_a_false_alarm() {
     }
     let alarms = alarms.lock().unwrap();
     assert!(alarms.is_empty(), "{alarms:?}");
+}
+
+/// Doubles numbers, for whoever asks.
+struct Doubler;
+
+impl Actor for Doubler {
+    type Ports = ();
+}
+
+impl Handler<u64> for Doubler {
+    type Reply = u64;
+
+    async fn handle(
+        &mut self,
+        number: InHand<'_, u64>,
+        _: &Context<'_, Self>,
+    ) -> Result<u64, ProcessError> {
+        Ok(*number * 2)
+    }
+}
+
+#[test]
+fn stages_and_sinks_talk_to_others_of_their_network() {
+    for threads in [1, 3] {
+        let mut net = Network::new("house");
+        let doubler = Doubler::declare(&mut net, "doubler").spawn(&mut net, (), || Doubler);
+        let (out, into) = net.channel::<u64>("numbers");
+        let built = Pipeline::from(0..ITEMS)
+            .try_stage_with(
+                "double",
+                3,
+                move || doubler.share(),
+                async |doubler: &Address<Doubler>, n: u64| doubler.ask(n).await,
+            )
+            .ordered()
+            .sink_with(out, async |out: &Out<u64>, n: u64| out.send(n).await)
+            .build(&mut net)
+            .unwrap();
+        let (back_out, back_in) = net.channel::<u64>("back");
+        let behind = Pipeline::from_port(back_in)
+            .named("behind")
+            .fold(0, |sum, n| *sum += n)
+            .build(&mut net)
+            .unwrap();
+        net.process(
+            "reader",
+            (into, back_out),
+            async |(numbers, back): &(In<u64>, Out<u64>)| {
+                for n in 0..ITEMS {
+                    assert_eq!(numbers.recv().await?, 2 * n);
+                    back.send(n).await?;
+                }
+                assert!(numbers.recv().await.is_err());
+                Ok(())
+            },
+        );
+        let ended = if threads == 1 {
+            net.run()
+        } else {
+            net.run_threads(threads)
+        };
+        built.finish(ended).unwrap();
+        assert_eq!(
+            behind.finish(Ok(())).unwrap().value,
+            (0..ITEMS).sum::<u64>()
+        );
+    }
 }
 
 // ---- The slowest stage ----

@@ -1,7 +1,8 @@
-//! Patterns that people reach for, thin on top of the channels: fan-in, fan-out and request/reply.
+//! Patterns that people reach for, thin on top of the channels: fan-in, fan-out and request/reply; and on top of
+//! processes: pipelines and actors.
 //!
-//! None of them starts a thread or a task, and none has a queue: whatever must wait stays with its owner, who
-//! waits. What somebody has to carry from one channel to another is carried by whoever calls `run`.
+//! None of them has a queue: whatever must wait stays with its owner, who waits. Those on channels start no thread and no
+//! task: what somebody has to carry from one channel to another is carried by whoever calls `run`.
 //!
 //! | to | use |
 //! |---|---|
@@ -9,6 +10,8 @@
 //! | hand each message to all of many receivers | [`broadcast()`] |
 //! | take from many receivers as from one | [`merge()`] |
 //! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
+//! | have items pass stages of several workers each, in order or not | [`Pipeline`] |
+//! | keep a state that others reach by typed messages | [`Actor`] |
 
 #[cfg(not(loom))]
 mod actor;

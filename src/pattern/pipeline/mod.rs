@@ -25,7 +25,7 @@ pub use self::{
     run::{Assembly, Built, Finished, PipelineError},
 };
 use crate::{
-    process::{Ports, ProcessError},
+    process::{InToken, Ports, ProcessError},
     sync::{Arc, Mutex},
 };
 
@@ -59,6 +59,7 @@ use crate::{
 /// |---|---|---|
 /// | computes | [`stage`](Self::stage) | [`try_stage`](Self::try_stage) |
 /// | awaits | [`stage_async`](Self::stage_async) | [`try_stage_async`](Self::try_stage_async) |
+/// | talks to others | | [`try_stage_with`](Self::try_stage_with) |
 /// | blocks (files, locks) | [`stage_blocking`](Self::stage_blocking) | [`try_stage_blocking`](Self::try_stage_blocking) |
 ///
 /// The processes of the first two kinds run on the threads that the pipeline is run with
@@ -163,6 +164,15 @@ impl<T: Send + 'static> Pipeline<T> {
         let source = Box::pin(source);
         let map = |item: Result<T, E>| item.map_err(Into::into);
         Self::begin(plan::stream(Box::pin(Mapped { source, map })))
+    }
+
+    /// Begins with what comes on a channel of the network that the pipeline is [built](Assembly::build) into.
+    ///
+    /// # Panics
+    ///
+    /// [`Assembly::build`] panics if the port belongs to another network.
+    pub fn from_port(port: InToken<T>) -> Self {
+        Self::begin(plan::port(port))
     }
 
     /// Names the pipeline. Without it, it is `pipeline`.
@@ -270,6 +280,34 @@ impl<T: Send + 'static> Pipeline<T> {
         })
     }
 
+    /// Adds a stage whose workers have ports of their own, declared as those of any process: addresses of actors,
+    /// channels to other processes. `ports` gives those of each worker (share a token). For a pipeline that is
+    /// [built](Assembly::build) into the network of those ports.
+    ///
+    /// `step` is an async closure with the types of its parameters written out, which can fail:
+    /// `async |cache: &Address<Cache>, key: Key| cache.ask(Get(key)).await`.
+    ///
+    /// # Panics
+    ///
+    /// [`Assembly::build`] panics if a port belongs to another network.
+    pub fn try_stage_with<P, U, E, F>(
+        self,
+        name: &str,
+        workers: usize,
+        ports: impl FnMut() -> P + Send + 'static,
+        step: F,
+    ) -> Pipeline<U>
+    where
+        P: Ports + 'static,
+        U: Send + 'static,
+        E: Into<ProcessError> + 'static,
+        F: for<'a> StepWith<'a, P::Async, T, Output = Result<U, E>> + Clone + 'static,
+    {
+        self.then(name, workers, |name, workers, before| {
+            plan::stage_with(name, workers, before, ports, step)
+        })
+    }
+
     // ---- What the stage that was added last is to be like ----
 
     /// Has the stage before pass items on in the order in which it got them; see [Order](Self#order).
@@ -350,7 +388,7 @@ impl<T: Send + 'static> Pipeline<T> {
     pub fn sink_with<P, F>(self, ports: P, step: F) -> Assembly<()>
     where
         P: Ports + 'static,
-        F: for<'a> StepWith<'a, P::Async, T> + 'static,
+        F: for<'a> StepWith<'a, P::Async, T, Output: SinkStep> + 'static,
     {
         self.end(|before, outcome| plan::sink_with(before, outcome, ports, step))
     }
@@ -427,12 +465,12 @@ impl<S: SinkStep, E: Into<ProcessError>> SinkStep for Result<S, E> {
     }
 }
 
-/// What a sink with ports does with an item; see [`Pipeline::sink_with`]. Async closures are it.
+/// What a stage or a sink with ports does with an item; see [`Pipeline::try_stage_with`]. Async closures are it.
 pub trait StepWith<'a, P: 'a, T>: Send {
     /// What it returns.
-    type Step: SinkStep;
+    type Output;
     /// The step under way.
-    type Future: Future<Output = Self::Step> + Send + 'a;
+    type Future: Future<Output = Self::Output> + Send + 'a;
     /// Begins with an item.
     fn begin(&mut self, ports: &'a P, item: T) -> Self::Future;
 }
@@ -442,9 +480,8 @@ where
     P: 'a,
     F: FnMut(&'a P, T) -> Fut + Send,
     Fut: Future + Send + 'a,
-    Fut::Output: SinkStep,
 {
-    type Step = Fut::Output;
+    type Output = Fut::Output;
     type Future = Fut;
 
     fn begin(&mut self, ports: &'a P, item: T) -> Fut {

@@ -158,6 +158,38 @@ where
     })
 }
 
+/// A stage of processes with ports of their own.
+pub(super) fn stage_with<T, U, E, P, F>(
+    name: String,
+    workers: usize,
+    before: (Plan<T>, Options),
+    mut ports: impl FnMut() -> P + Send + 'static,
+    step: F,
+) -> Plan<U>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    E: Into<ProcessError> + 'static,
+    P: process::Ports + 'static,
+    F: for<'a> StepWith<'a, P::Async, T, Output = Result<U, E>> + Clone + 'static,
+{
+    stage(name, workers, before, move |net, seat: Seat<T, U>| {
+        let mut step = step.clone();
+        let worker = seat.worker;
+        net.process(
+            seat.name,
+            ((seat.ins, seat.outs, seat.errors), ports()),
+            async move |(own, ports): &(Ports<T, U>, P::Async)| {
+                let step = |item| {
+                    let result = step.begin(ports, item);
+                    async move { result.await.map_err(Into::into) }
+                };
+                worker::work(own, worker, step).await
+            },
+        );
+    })
+}
+
 /// A stage of threads.
 pub(super) fn blocking_stage<T, U, F>(
     name: String,
@@ -252,6 +284,19 @@ where
     })
 }
 
+/// A source that is a channel.
+pub(super) fn port<T: Send + 'static>(port: InToken<T>) -> Plan<T> {
+    source(move |net, outs, errors, outlet| {
+        net.process(
+            SOURCE,
+            (port, (outs, errors)),
+            async move |(port, ports): &(In<T>, worker::SourcePorts<T>)| {
+                worker::take(port, ports, outlet).await
+            },
+        );
+    })
+}
+
 /// What a sink has come to when it ended, for whoever started the pipeline.
 pub(super) type Outcome<R> = Arc<Mutex<Option<R>>>;
 /// Builds a whole pipeline.
@@ -305,7 +350,7 @@ pub(super) fn sink_with<T, P, F>(
 where
     T: Send + 'static,
     P: process::Ports + 'static,
-    F: for<'a> StepWith<'a, P::Async, T> + 'static,
+    F: for<'a> StepWith<'a, P::Async, T, Output: SinkStep> + 'static,
 {
     Box::new(move |site| {
         let Some((ins, drain)) = sink_seat(site, before) else {

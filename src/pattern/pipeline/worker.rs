@@ -322,6 +322,37 @@ where
     }
 }
 
+/// A source that is a channel.
+pub(super) async fn take<U>(
+    port: &In<U>,
+    (outs, errors): &SourcePorts<U>,
+    mut outlet: Outlet,
+) -> ProcessResult {
+    let gauge = Arc::clone(&outlet.gauge);
+    let mut began = Instant::now();
+    loop {
+        let received = port.recv().await;
+        let taken = Instant::now();
+        gauge.waited_for_input(taken - began);
+        began = taken;
+        let item = match received {
+            Ok(item) => item,
+            Err(error) => return ended(error),
+        };
+        gauge.took();
+        let passed = pass(
+            &mut outlet,
+            outs,
+            errors.as_ref(),
+            Some(Ok(item)),
+            &mut began,
+        );
+        if passed.await?.is_break() {
+            return Ok(());
+        }
+    }
+}
+
 /// A source that is an iterator which blocks.
 pub(super) fn iterate_blocking<U>(
     (outs, errors): &BlockingSourcePorts<U>,
