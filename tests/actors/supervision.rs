@@ -2,9 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
-    sync::Mutex,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 

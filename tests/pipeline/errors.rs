@@ -1,6 +1,9 @@
 //! What an error of an item leads to, and where it is named.
 
-use std::{ops::ControlFlow, sync::Arc, sync::Mutex};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+};
 
 use handover::pattern::{Pipeline, PipelineError};
 

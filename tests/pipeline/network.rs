@@ -1,10 +1,15 @@
 //! Pipelines as a part of a network: seen by name, and talking to others.
 
-use std::{collections::BTreeSet, sync::Arc, sync::Mutex, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use handover::{
     pattern::{Actor, Address, Context, Handler, InHand, Pipeline, PipelineError},
-    process::{Deadlock, In, Network, OnDeadlock, Out, ProcessError},
+    process::{Deadlock, In, Network, OnDeadlock, Out, ProcessError, RunError},
 };
 
 use super::{ITEMS, SEEDS, delay, not_thirteen};
@@ -141,5 +146,41 @@ fn stages_and_sinks_talk_to_others_of_their_network() {
             behind.finish(Ok(())).unwrap().value,
             (0..ITEMS).sum::<u64>()
         );
+    }
+}
+
+#[test]
+fn an_error_names_the_stage_of_the_pipeline_that_failed() {
+    let mut net = Network::new("house");
+    let (first, second) = net
+        .network("floor", |net| {
+            let fine = Pipeline::from(0..10_u64)
+                .named("b")
+                .stage("a/b 1", 2, |n| n);
+            let failing = Pipeline::from(0..)
+                .named("ab")
+                .try_stage("a/b 1", 2, not_thirteen);
+            let first = fine.for_each(drop).build(net)?;
+            let second = failing.for_each(drop).build(net)?;
+            Ok::<_, PipelineError>((first, second))
+        })
+        .unwrap();
+    match second.finish(net.run()) {
+        Err(PipelineError::Failed { stage, process, .. }) => {
+            assert_eq!(stage, "a/b 1");
+            assert!(process.starts_with("floor/ab/a/b 1 "), "{process}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // The other pipeline had no part in it.
+    let failed = RunError::Failed {
+        process: "floor/ab/a/b 1 2".to_owned(),
+        error: ProcessError::msg("13 is bad"),
+    };
+    match first.finish(Err(failed)) {
+        Err(PipelineError::Run(RunError::Failed { process, .. })) => {
+            assert_eq!(process, "floor/ab/a/b 1 2");
+        }
+        other => panic!("{other:?}"),
     }
 }

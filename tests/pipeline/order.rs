@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use handover::{

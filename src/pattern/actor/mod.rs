@@ -85,7 +85,7 @@ use crate::process::{Network, Ports, ProcessError, ProcessResult};
 pub trait Actor: Send + Sized + 'static {
     /// Those whom it talks to: addresses of other actors, channels; `()` for none. It borrows them as
     /// [`Context::ports`].
-    type Ports: Ports<Async: Send + Sync> + 'static;
+    type Ports: Ports + 'static;
 
     /// Names an actor of this kind in a network, so that others can be given its address; then
     /// [spawn](DeclaredActor::spawn) it. Two that talk to each other are both declared before either is spawned.

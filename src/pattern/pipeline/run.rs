@@ -164,23 +164,21 @@ impl<R> Built<R> {
         }
     }
 
-    /// The stage and the number of one of its processes.
+    /// The stage that a process belongs to, if it is one of this pipeline.
     fn stage_of(&self, process: &str) -> Option<String> {
-        // The pipeline may be built into a part of a network, whose name comes first.
-        let (before, inside) = process.rsplit_once('/')?;
-        if !before.ends_with(&self.name) {
-            return None;
-        }
-        let stages = self.gauges.iter().map(|gauges| gauges.stage.as_str());
-        stages
-            .filter(|stage| {
-                inside
-                    .strip_prefix(stage)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-            })
-            // A name may be the beginning of another's.
-            .max_by_key(|stage| stage.len())
-            .map(ToOwned::to_owned)
+        // What comes after the stage's name: the number of the worker, or that it takes errors.
+        let without_last = process.rsplit_once(' ').map(|(stage, _)| stage);
+        let is_of = |stage: &str| {
+            let full = format!("{}/{stage}", self.name);
+            [Some(process), without_last]
+                .into_iter()
+                .flatten()
+                // The pipeline may be built into a part of a network, whose name comes first.
+                .filter_map(|name| name.strip_suffix(&full))
+                .any(|before| before.is_empty() || before.ends_with('/'))
+        };
+        let mut stages = self.gauges.iter().map(|gauges| &gauges.stage);
+        stages.find(|stage| is_of(stage)).cloned()
     }
 
     fn explain(&self, error: RunError) -> PipelineError {
