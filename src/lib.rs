@@ -52,3 +52,8 @@ pub struct GuideToDeadlock;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide/shortage.md")]
 pub struct GuideToShortage;
+
+/// The examples of the guide's page on pipelines and actors, likewise.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../docs/guide/pipelines.md")]
+pub struct GuideToPipelines;

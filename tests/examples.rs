@@ -202,3 +202,47 @@ fn a_network_that_goes_in_a_circle_ends_by_poison_and_loses_nothing() {
         "{text}"
     );
 }
+
+#[test]
+fn every_file_of_a_tree_is_in_the_index_once_and_in_order() {
+    let folder = std::env::temp_dir().join(format!("handover-index-{}", std::process::id()));
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("b/deep")).expect("a folder for the test");
+    let files = [("a", ""), ("b/deep/c", "c"), ("b/x", "foobar"), ("z", "zz")];
+    for (name, text) in files {
+        fs::write(tree.join(name), text).expect("a file for the test");
+    }
+    let index = folder.join("index");
+    let paths = [&tree, &index].map(|path| path.to_str().expect("UTF-8"));
+    let text = run("actor_pipeline", &paths);
+    let written = fs::read_to_string(&index).expect("the index was written");
+    fs::remove_dir_all(&folder).expect("it is ours");
+
+    // The hashes are those of the reference.
+    let hashes = [
+        "cbf29ce484222325",
+        "af63de4c8601eff2",
+        "85944171f73967e8",
+        "08f74e07b5925515",
+    ];
+    let lines: Vec<String> = files
+        .iter()
+        .zip(hashes)
+        .map(|((name, text), hash)| {
+            format!("{hash} {:9} {}", text.len(), tree.join(name).display())
+        })
+        .collect();
+    assert_eq!(written.lines().collect::<Vec<_>>(), lines);
+    assert!(
+        text.starts_with("indexed 4 files with 9 bytes in "),
+        "{text}"
+    );
+    let slowest = text
+        .lines()
+        .last()
+        .and_then(|line| line.strip_prefix("slowest: "));
+    assert!(
+        ["source", "read", "hash", "sink"].contains(&slowest.expect("it is named")),
+        "{text}"
+    );
+}

@@ -1,7 +1,8 @@
-//! Patterns that people reach for, thin on top of the channels: fan-in, fan-out and request/reply.
+//! Patterns that people reach for, thin on top of the channels: fan-in, fan-out and request/reply; and on top of
+//! processes: pipelines and actors.
 //!
-//! None of them starts a thread or a task, and none has a queue: whatever must wait stays with its owner, who
-//! waits. What somebody has to carry from one channel to another is carried by whoever calls `run`.
+//! None of them has a queue: whatever must wait stays with its owner, who waits. Those on channels start no thread and no
+//! task: what somebody has to carry from one channel to another is carried by whoever calls `run`.
 //!
 //! | to | use |
 //! |---|---|
@@ -9,14 +10,30 @@
 //! | hand each message to all of many receivers | [`broadcast()`] |
 //! | take from many receivers as from one | [`merge()`] |
 //! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
+//! | have items pass stages of several workers each, in order or not | [`Pipeline`] |
+//! | keep a state that others reach by typed messages | [`Actor`] |
 
+#[cfg(not(loom))]
+mod actor;
 mod broadcast;
 mod call;
 mod merge;
 mod partition;
+#[cfg(not(loom))]
+mod pipeline;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+#[cfg(not(loom))]
+pub use self::actor::{
+    Actor, ActorError, Address, AddressToken, BlockingAddress, Context, DeclaredActor, Handler,
+    InHand, Kept, KeptPort, RestartLimit,
+};
+#[cfg(not(loom))]
+pub use self::pipeline::{
+    Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
+    StepWith,
+};
 pub use self::{
     broadcast::{
         Broadcast, BroadcastError, Delivery, DeliveryFuture, Missed, Partial, Subscribers,

@@ -86,6 +86,11 @@ impl Here {
         (out, into)
     }
 
+    /// As [`adopt`](Self::adopt), for whoever sees to it that the port does not leave this process.
+    pub(crate) fn settle<P: Mobile>(&self, parcel: Parcel<P>) -> P {
+        parcel.unpack(&self.seat())
+    }
+
     /// Starts another process of the network, with ends that this one gives away
     /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The
     /// network ends when it has ended too. Does not block: the other runs once this one waits.

@@ -56,8 +56,16 @@ pub trait Mobile: Sized {
 }
 
 impl<P: Mobile> Parcel<P> {
+    /// The same end, to be unpacked as another port.
+    pub(crate) fn recast<Q: Mobile<End = P::End>>(self) -> Parcel<Q> {
+        Parcel {
+            end: self.end,
+            openness: self.openness,
+        }
+    }
+
     /// The port that is in it, held by the process of `seat` from now on.
-    pub(super) fn unpack(self, seat: &Seat<'_>) -> P {
+    pub(crate) fn unpack(self, seat: &Seat<'_>) -> P {
         // Before it is taken apart: the channel is open for as long as there is the end.
         assert!(
             Arc::ptr_eq(&self.openness.registry, seat.registry),
