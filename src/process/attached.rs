@@ -2,8 +2,8 @@
 
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
@@ -12,6 +12,7 @@ use super::{
     error::ProcessResult,
     ports::{Bound, Ports, Seat},
     registry::{Kind, Registry},
+    trace::Span,
 };
 use crate::sync::{
     Arc,
@@ -52,8 +53,13 @@ impl Attached {
         let task = TaskRef::of_attached(id);
         registry.add_process(name, task.clone(), Kind::Attached, true);
         let name = name.to_owned();
+        let known_by = Arc::clone(registry);
         let future = async move {
-            let result = process.begin(&ports).await;
+            let result = {
+                let span = Span::of_process(&known_by, id);
+                let mut process = pin!(span.enter(|| process.begin(&ports)));
+                poll_fn(|context| span.enter(|| process.as_mut().poll(context))).await
+            };
             if let Err(error) = &result {
                 ports.poison(&format!("process `{name}` failed: {error}").into());
             }

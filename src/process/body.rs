@@ -14,6 +14,7 @@ use super::{
     error::{Cause, Failure, ProcessResult},
     ports::{Bound, Ports, Seat},
     registry::{Kind, Registry},
+    trace::Span,
 };
 use crate::sync::{Arc, task::TaskRef};
 
@@ -96,24 +97,27 @@ where
     F: for<'a> Process<'a, P> + 'static,
 {
     async move {
-        let result = contained(process, &ports).await;
+        let span = Span::of_process(&registry, id);
+        let result = contained(span, process, &ports).await;
         end(&registry, id, ports, result);
     }
 }
 
 /// Begins a process. Nothing of it is seen after a panic but its ports, which are as whole as channels are.
-fn contained<'a, P, F>(process: F, ports: &'a P) -> Contained<F::Future>
+fn contained<'a, P, F>(span: Span, process: F, ports: &'a P) -> Contained<F::Future>
 where
     F: Process<'a, P>,
 {
-    match catch_unwind(AssertUnwindSafe(|| process.begin(ports))) {
+    match catch_unwind(AssertUnwindSafe(|| span.enter(|| process.begin(ports)))) {
         Ok(future) => Contained {
             future: Some(future),
             cause: None,
+            span,
         },
         Err(payload) => Contained {
             future: None,
             cause: Some(Box::new(Cause::of_panic(&*payload))),
+            span,
         },
     }
 }
@@ -125,6 +129,7 @@ pin_project! {
         future: Option<F>,
         // Why it has not begun.
         cause: Option<Box<Cause>>,
+        span: Span,
     }
 }
 
@@ -134,10 +139,11 @@ impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let span = this.span;
         let Some(future) = this.future.as_pin_mut() else {
             return Poll::Ready(this.cause.take().map_or(Ok(()), |cause| Err(*cause)));
         };
-        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+        match catch_unwind(AssertUnwindSafe(|| span.enter(|| future.poll(context)))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Cause::Error)),
             Err(payload) => Poll::Ready(Err(Cause::of_panic(&*payload))),

@@ -52,6 +52,7 @@ mod registry;
 mod report;
 mod snapshot;
 mod threads;
+mod trace;
 mod watch;
 mod workers;
 

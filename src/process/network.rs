@@ -17,6 +17,7 @@ use super::{
     registry::{Kind, Registry},
     snapshot::Observer,
     threads::{Threads, Unstarted},
+    trace::Span,
     watch::{OnDeadlock, Watch},
     workers,
 };
@@ -166,8 +167,9 @@ impl Network {
                     let result = {
                         let _lent = LentUntilGivenBack(&task);
                         let _entered = Entered::new(&task);
+                        let span = Span::of_process(&registry, process_id);
                         // As for a process: nothing of it is seen after a panic but its ports.
-                        catch_unwind(AssertUnwindSafe(|| process(&ports)))
+                        catch_unwind(AssertUnwindSafe(|| span.enter(|| process(&ports))))
                     };
                     let result = match result {
                         Ok(result) => result.map_err(Cause::Error),

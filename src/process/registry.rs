@@ -14,7 +14,8 @@ use smallvec::SmallVec;
 use super::{
     error::{Failure, RunError},
     report::Deadlock,
-    snapshot::{History, Rate},
+    snapshot::{self, History, Rate, Snapshot},
+    trace,
 };
 use crate::{
     channel::{
@@ -30,7 +31,11 @@ use crate::{
 
 /// Who polls a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Kind {
     /// The network's own scheduler.
     Process,
@@ -174,8 +179,10 @@ pub(super) struct Registry {
     has_ended: AtomicBool,
     /// Who waits for the run to begin.
     to_call: Mutex<Vec<Waker>>,
-    /// What has ended the run, for those who look afterwards.
-    last_deadlock: Mutex<Option<Deadlock>>,
+    /// Whether anybody can look, so that it is worth while to keep what there was to see.
+    is_observed: AtomicBool,
+    /// The moment of the deadlock that has ended the run, for those who look afterwards.
+    last_moment: Mutex<Option<Snapshot>>,
 }
 
 impl Registry {
@@ -189,7 +196,8 @@ impl Registry {
             has_begun: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             to_call: Mutex::new(Vec::new()),
-            last_deadlock: Mutex::new(None),
+            is_observed: AtomicBool::new(false),
+            last_moment: Mutex::new(None),
         }
     }
 
@@ -249,8 +257,14 @@ impl Registry {
         self.has_begun() && !self.has_ended.load(Ordering::Acquire)
     }
 
-    pub(super) fn last_deadlock(&self) -> Option<Deadlock> {
-        self.last_deadlock.lock().clone()
+    /// Somebody can look from now on.
+    pub(super) fn note_observer(&self) {
+        self.is_observed.store(true, Ordering::Release);
+    }
+
+    /// What there was to see when a deadlock has ended the run.
+    pub(super) fn last_moment(&self) -> Option<Snapshot> {
+        self.last_moment.lock().clone()
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -460,6 +474,7 @@ impl Registry {
 
     /// Notes that a process has failed; the first one is what the run says at its end.
     pub(super) fn fail(&self, failure: Failure) {
+        trace::failed(self, &failure);
         let mut verdict = self.verdict.lock();
         // What fails after a deadlock has ended the run fails because of it.
         if verdict.deadlock.is_none() {
@@ -468,9 +483,22 @@ impl Registry {
     }
 
     /// Notes a deadlock that ends the run, and ends it.
-    pub(super) fn condemn(&self, deadlock: Deadlock) {
-        *self.last_deadlock.lock() = Some(deadlock.clone());
-        self.verdict.lock().deadlock.get_or_insert(deadlock);
+    pub(super) fn condemn(&self, deadlock: &Deadlock) {
+        // Its processes are about to be dropped, and with them all that could be seen of it.
+        let is_observed = self.is_observed.load(Ordering::Acquire);
+        if is_observed && self.last_moment.lock().is_none() {
+            let moment = snapshot::of(self, Some(deadlock.clone()));
+            self.last_moment.lock().get_or_insert(moment);
+        }
+        let is_first = {
+            let mut verdict = self.verdict.lock();
+            let is_first = verdict.deadlock.is_none();
+            verdict.deadlock.get_or_insert_with(|| deadlock.clone());
+            is_first
+        };
+        if is_first {
+            trace::deadlocked(deadlock);
+        }
         self.home.stop();
     }
 

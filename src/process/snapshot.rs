@@ -24,6 +24,7 @@ pub struct Observer {
 
 impl Observer {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
+        registry.note_observer();
         Self { registry }
     }
 
@@ -35,12 +36,18 @@ impl Observer {
 
     /// What the network looks like now. Each channel is locked for a moment; a network of a million processes takes
     /// some tenths of a second.
+    ///
+    /// Once a deadlock has ended the run it is the moment of that deadlock, with the processes as they were then.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        if let Some(moment) = self.registry.last_moment() {
+            return Snapshot {
+                is_running: self.registry.is_running(),
+                ..moment
+            };
+        }
         let deadlock = graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock);
-        let deadlock = deadlock.or_else(|| self.registry.last_deadlock());
-        self.registry
-            .look(|tables| take(&self.registry, tables, deadlock))
+        of(&self.registry, deadlock)
     }
 }
 
@@ -66,7 +73,7 @@ pub struct Snapshot {
     pub processes: Vec<ProcessSeen>,
     /// The channels of which somebody has an end.
     pub channels: Vec<ChannelSeen>,
-    /// Processes that can never go on. After the run it is what has ended it.
+    /// Processes that can never go on. After the run it is what has ended it, and all the rest is as it was then.
     pub deadlock: Option<Deadlock>,
     /// The process that most others have waited for lately, directly or through others.
     pub bottleneck: Option<Bottleneck>,
@@ -337,6 +344,11 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
 }
 
 // ---- The snapshot ----
+
+/// What `registry` looks like now, with the deadlock that was found in it.
+pub(super) fn of(registry: &Registry, deadlock: Option<Deadlock>) -> Snapshot {
+    registry.look(|tables| take(registry, tables, deadlock))
+}
 
 fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Snapshot {
     let picture = graph::collect(tables);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{graph, registry::Registry, report::Deadlock};
+use super::{graph, registry::Registry, report::Deadlock, trace};
 use crate::sync::{Arc, Mutex, thread};
 
 /// How long at most a deadlock is not looked for, in a network that is looked at in a few milliseconds.
@@ -87,25 +87,20 @@ impl Watch {
     fn look(&self, state: &mut State) {
         let began = Instant::now();
         if let Some((deadlock, serials)) = graph::deadlock(&self.registry) {
-            self.act(state, deadlock, serials);
+            self.act(state, &deadlock, serials);
         }
         let ended = Instant::now();
         state.rests_until = ended + (ended - began) * RESPITE;
     }
 
-    fn act(&self, state: &mut State, deadlock: Deadlock, serials: Vec<u64>) {
-        if deadlock.is_total {
+    fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>) {
+        if deadlock.is_total || matches!(state.policy, OnDeadlock::Return) {
             self.registry.condemn(deadlock);
-            return;
-        }
-        match &mut state.policy {
-            OnDeadlock::Return => self.registry.condemn(deadlock),
-            OnDeadlock::Call(call) => {
-                if state.told.insert(serials) {
-                    call(&deadlock);
-                }
+        } else if state.told.insert(serials) {
+            trace::deadlocked(deadlock);
+            if let OnDeadlock::Call(call) = &mut state.policy {
+                call(deadlock);
             }
-            OnDeadlock::Report => {}
         }
     }
 
