@@ -38,11 +38,15 @@
 mod attached;
 mod blocking;
 mod body;
+mod dot;
 mod error;
 mod executor;
 mod graph;
 mod here;
 mod input;
+#[cfg(feature = "serde")]
+mod json;
+mod metrics;
 mod network;
 mod out;
 mod parcel;
@@ -50,7 +54,10 @@ mod ports;
 mod ports_macro;
 mod registry;
 mod report;
+#[cfg(test)]
+mod sample;
 mod snapshot;
+mod table;
 mod threads;
 mod trace;
 mod watch;
