@@ -57,3 +57,8 @@ pub struct GuideToShortage;
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../docs/guide/pipelines.md")]
 pub struct GuideToPipelines;
+
+/// And those of the guide's page on observing.
+#[cfg(all(doctest, feature = "observe"))]
+#[doc = include_str!("../docs/guide/observe.md")]
+pub struct GuideToObserving;

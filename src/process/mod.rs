@@ -48,6 +48,8 @@ mod input;
 mod json;
 mod metrics;
 mod network;
+#[cfg(feature = "observe")]
+mod observe;
 mod out;
 mod parcel;
 mod ports;
@@ -63,6 +65,8 @@ mod trace;
 mod watch;
 mod workers;
 
+#[cfg(feature = "observe")]
+pub use self::observe::ObserverServer;
 pub use self::{
     attached::Attached,
     blocking::{BlockingIn, BlockingOut},

@@ -1,0 +1,185 @@
+//! What is where, and how it is sent.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    http::{HeaderValue, header},
+};
+
+use super::{
+    super::{report::Deadlock, snapshot::Snapshot},
+    hosts::Hosts,
+    source::Source,
+};
+
+/// The page: one file, with its style and its script.
+const PAGE: &str = include_str!("page.html");
+/// What stands in the page where the number of this answer belongs, without which nothing in it runs.
+const NONCE: &str = "{{nonce}}";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What the network is shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Text,
+    Dot,
+    DeadlockJson,
+    DeadlockText,
+    Metrics,
+}
+
+/// How many there are.
+pub(super) const FORMATS: usize = 6;
+
+impl Format {
+    fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/snapshot.json" => Self::Json,
+            "/snapshot.txt" => Self::Text,
+            "/graph.dot" => Self::Dot,
+            "/deadlock.json" => Self::DeadlockJson,
+            "/deadlock.txt" => Self::DeadlockText,
+            "/metrics" => Self::Metrics,
+            _ => return None,
+        })
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Json | Self::DeadlockJson => "application/json",
+            Self::Text | Self::DeadlockText => TEXT,
+            Self::Dot => "text/vnd.graphviz; charset=utf-8",
+            Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+
+    pub(super) fn make(self, snapshot: &Snapshot) -> String {
+        let deadlock = snapshot.deadlock.as_ref();
+        match self {
+            Self::Json => snapshot.to_json(),
+            Self::Text => snapshot.to_string(),
+            Self::Dot => snapshot.to_dot(),
+            Self::DeadlockJson => deadlock.map_or_else(|| "null".to_owned(), Deadlock::to_json),
+            Self::DeadlockText => deadlock.map(|it| format!("{it}\n")).unwrap_or_default(),
+            Self::Metrics => snapshot.to_prometheus(),
+        }
+    }
+}
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Answers a request, of which nothing but the head is read.
+pub(super) fn answer<B>(request: &Request<B>, hosts: Hosts, source: &mut Source) -> Answer {
+    if !hosts.allow(request.uri(), request.headers()) {
+        let why = "Ask under the address that the program has printed: other names are refused, so that no page of \
+                   somebody else's can read this one through your browser.\n";
+        return of(
+            StatusCode::MISDIRECTED_REQUEST,
+            TEXT,
+            Bytes::from_static(why.as_bytes()),
+        );
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let why = Bytes::from_static(b"There is nothing here that could be changed.\n");
+        let mut answer = of(StatusCode::METHOD_NOT_ALLOWED, TEXT, why);
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        answer.headers_mut().insert(header::ALLOW, allowed);
+        return answer;
+    }
+    let path = request.uri().path();
+    if path == "/" {
+        page()
+    } else if let Some(format) = Format::at(path) {
+        of(StatusCode::OK, format.content_type(), source.get(format))
+    } else {
+        let what = "There are /, /snapshot.json, /snapshot.txt, /graph.dot, /deadlock.json, /deadlock.txt and \
+                    /metrics.\n";
+        of(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            Bytes::from_static(what.as_bytes()),
+        )
+    }
+}
+
+fn of(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    let fixed = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(
+        "cross-origin-resource-policy",
+        HeaderValue::from_static("same-origin"),
+    );
+    answer
+}
+
+/// The page may load nothing from outside, and runs no script but its own: names of processes cannot become code.
+fn page() -> Answer {
+    let nonce = format!("{:016x}", random());
+    let mut answer = of(
+        StatusCode::OK,
+        HTML,
+        Bytes::from(PAGE.replace(NONCE, &nonce)),
+    );
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
+/// A number that a page cannot know beforehand: what seeds hash maps is random.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NONCE, PAGE};
+
+    #[test]
+    fn the_page_loads_nothing_from_outside() {
+        for outside in ["http://", "https://", "//cdn", "@import", "url(", "src="] {
+            let namespace = "http://www.w3.org/2000/svg";
+            let page = PAGE.replace(namespace, "").replace("url(#", "");
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert_eq!(PAGE.matches(NONCE).count(), 2, "one style and one script");
+    }
+
+    #[test]
+    fn the_page_makes_no_markup_of_text() {
+        for way in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+        ] {
+            assert!(!PAGE.contains(way), "{way}");
+        }
+    }
+}
