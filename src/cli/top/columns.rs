@@ -62,7 +62,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     },
     Column {
         title: "FOR",
-        width: Width::Cells(11),
+        width: Width::Cells(10),
         from: 56,
         descends: true,
         text: |it, _| words::time(it.for_ms),
@@ -89,7 +89,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     },
     Column {
         title: "WAITS FOR",
-        width: Width::Shares(5),
+        width: Width::Shares(6),
         from: 0,
         descends: false,
         text: |it, _| words::waits(it),

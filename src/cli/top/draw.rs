@@ -36,16 +36,16 @@ pub fn draw(frame: &mut Frame<'_>, app: &mut App, theme: Theme) {
     ])
     .areas(area);
     frame.render_widget(Paragraph::new(header), top);
-    frame.render_widget(tab_line(app, theme), tabs);
+    frame.render_widget(tab_line(app, theme, area.width), tabs);
     match app.over {
         Over::Nothing => view(frame, body, app, theme),
         Over::Help => over::help(frame, body),
         Over::Details(_) => over::details(frame, body, app, theme),
     }
-    frame.render_widget(foot_line(app, theme, area.width), bottom);
+    frame.render_widget(foot_line(app), bottom);
 }
 
-fn tab_line(app: &App, theme: Theme) -> Line<'static> {
+fn tab_line(app: &App, theme: Theme, width: u16) -> Line<'static> {
     let mut spans = Vec::new();
     for (at, tab) in Tab::ALL.into_iter().enumerate() {
         let name = match tab {
@@ -66,10 +66,24 @@ fn tab_line(app: &App, theme: Theme) -> Line<'static> {
             theme.warning(),
         ));
     }
-    Line::from(spans)
+    let mut line = Line::from(spans);
+    let list = match app.tab {
+        Tab::Processes => &app.processes,
+        Tab::Channels => &app.channels,
+        Tab::Graph => &app.graph,
+    };
+    if !list.shown.is_empty() {
+        let at = words::grouped(list.selected as u64 + 1);
+        let place = format!("{at} of {}", words::grouped(list.shown.len() as u64));
+        let room = usize::from(width).saturating_sub(line.width());
+        if place.len() < room {
+            line.push_span(Span::styled(format!("{place:>room$}"), Theme::dim()));
+        }
+    }
+    line
 }
 
-fn foot_line(app: &mut App, theme: Theme, width: u16) -> Line<'static> {
+fn foot_line(app: &App) -> Line<'static> {
     if app.is_filtering {
         return Line::from(vec![
             Span::styled("/", Theme::key()),
@@ -101,15 +115,6 @@ fn foot_line(app: &mut App, theme: Theme, width: u16) -> Line<'static> {
     for (key, what) in keys {
         line.push_span(Span::styled(*key, Theme::key()));
         line.push_span(Span::raw(format!(" {what}  ")));
-    }
-    let list = app.list();
-    if !list.shown.is_empty() {
-        let at = words::grouped(list.selected as u64 + 1);
-        let place = format!("{at} of {}", words::grouped(list.shown.len() as u64));
-        let room = usize::from(width).saturating_sub(line.width());
-        if place.len() <= room {
-            line.push_span(Span::styled(format!("{place:>room$}"), Theme::dim()));
-        }
     }
     line
 }
@@ -182,18 +187,18 @@ fn table<T>(
     theme: Theme,
     style: &dyn Fn(&T) -> Style,
 ) {
-    let there: Vec<(usize, &Column<T>)> = columns
+    let fitting: Vec<(usize, &Column<T>)> = columns
         .iter()
         .enumerate()
         .filter(|(at, column)| {
             area.width >= column.from || *at == list.sorted_by && area.width >= 56
         })
         .collect();
-    let widths = there.iter().map(|(_, column)| match column.width {
+    let widths = fitting.iter().map(|(_, column)| match column.width {
         Width::Cells(cells) => Constraint::Length(cells),
         Width::Shares(shares) => Constraint::Fill(shares),
     });
-    let titles = there.iter().map(|(at, column)| {
+    let titles = fitting.iter().map(|(at, column)| {
         let is_descending = column.descends != list.is_reversed;
         match (*at == list.sorted_by, is_descending) {
             (false, _) => column.title.to_owned(),
@@ -206,7 +211,7 @@ fn table<T>(
     let rows: Vec<Row<'_>> = window
         .map(|place| {
             let item = &all[list.shown[place]];
-            let cells = there
+            let cells = fitting
                 .iter()
                 .map(|(_, column)| (column.text)(item, deadlocked));
             let style = style(item);

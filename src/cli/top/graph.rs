@@ -153,7 +153,7 @@ impl<'a> Graph<'a> {
             let wait = waits
                 .iter()
                 .find(|wait| wait.waits_for.iter().any(|name| name == next));
-            let note = wait.or(waits.first()).map_or_else(String::new, words::wait);
+            let note = wait.or(waits.first()).map_or_else(String::new, waits_for);
             self.say(self.line(node, 0, note));
             let waiters = self.nodes[node].waiters.clone();
             for (waiter, wait) in waiters {
@@ -164,11 +164,11 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn line(&self, node: usize, depth: usize, note: String) -> Line {
+    fn line(&self, at: usize, depth: usize, note: String) -> Line {
         Line {
             depth,
-            state: Some(self.nodes[node].state),
-            name: self.nodes[node].name.into(),
+            state: Some(self.nodes[at].state),
+            name: self.nodes[at].name.into(),
             note,
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Graph<'a> {
             let note = self.nodes[root]
                 .waits
                 .first()
-                .map_or_else(String::new, words::wait);
+                .map_or_else(String::new, waits_for);
             self.tree(root, 0, note);
         }
         if self.left_out > 0 {
@@ -225,6 +225,10 @@ impl<'a> Graph<'a> {
                 .push(Line::heading(&format!("and {more} more lines")));
         }
     }
+}
+
+fn waits_for(wait: &Wait) -> String {
+    format!("waits for {}", words::wait(wait))
 }
 
 #[cfg(test)]
@@ -278,9 +282,9 @@ mod tests {
             read(&sample::deadlocked()),
             [
                 "deadlock: each waits for the next, the last for the first",
-                "! a sending on \"up\" at pipeline.rs:31, for b",
+                "! a waits for b (sending on \"up\" at pipeline.rs:31)",
                 "! c receiving on \"news\" at pipeline.rs:50",
-                "! b sending on \"down\" at pipeline.rs:44, for a",
+                "! b waits for a (sending on \"down\" at pipeline.rs:44)",
             ]
         );
     }

@@ -67,20 +67,15 @@ fn of_snapshot(
     );
     let Some(sentence) = &app.sentence else {
         lines.push(Line::styled(fill(&title, width), theme.header()));
-        let counts = format!(
+        let counts = wrap(&words::counts(snapshot), width, 2);
+        lines.extend(counts.into_iter().map(Line::raw));
+        let flow = format!(
             "{}; {}",
-            words::counts(snapshot),
-            words::hand_overs(snapshot)
+            words::hand_overs(snapshot),
+            words::bottleneck(snapshot)
         );
-        let wrapped = wrap(&counts, width, room.saturating_sub(1).clamp(1, 2));
-        lines.extend(wrapped.into_iter().map(Line::raw));
-        if lines.len() < room {
-            let held_up = match &snapshot.bottleneck {
-                Some(bottleneck) => format!("bottleneck: {bottleneck}"),
-                None => "bottleneck: none, nobody is held up to speak of".into(),
-            };
-            lines.push(Line::raw(held_up));
-        }
+        lines.extend(wrap(&flow, width, 2).into_iter().map(Line::raw));
+        lines.truncate(room);
         return;
     };
     lines.push(Line::styled(
@@ -171,16 +166,13 @@ mod tests {
 
     #[test]
     fn words_are_kept_whole_where_there_is_room() {
-        let lines = wrap("a deadlock of two", 10, 5);
-        assert_eq!(lines, ["a ", "deadlock ", "of two"].map(String::from));
+        let lines = wrap("a deadlock of two", 11, 5);
+        assert_eq!(lines, ["a deadlock ", "of two"].map(String::from));
     }
 
     #[test]
     fn what_does_not_fit_is_an_ellipsis() {
-        assert_eq!(
-            wrap("one two three", 7, 1),
-            ["one two…".to_owned()].map(|_| "one tw…".to_owned())
-        );
+        assert_eq!(wrap("one two three", 7, 1), ["one tw…".to_owned()]);
         assert_eq!(wrap("abcdefghij", 4, 2), ["abcd", "efg…"].map(String::from));
         for width in 0..5 {
             for lines in 1..4 {

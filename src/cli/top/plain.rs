@@ -190,7 +190,7 @@ mod tests {
             "bottleneck: collector (waited for by 1.5 others on an average)\n",
             "\nPROCESS    KIND     STATE      FOR  BLOCKED  WAITED BY  WAITS FOR\n\
              collector  process  > running  2 s  0%       1.5\n",
-            "sending on \"results\" at pipeline.rs:40, for collector\n",
+            "collector (sending on \"results\" at pipeline.rs:40)\n",
             "\nCHANNEL  A SECOND  TOTAL      WAITING    CREDIT    FROM -> TO\njobs     12,346",
             "\n  # worker 2  sending on \"results\" at pipeline.rs:40\n",
         ] {

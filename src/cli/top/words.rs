@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::cli::values;
-use crate::process::{ChannelSeen, Deadlock, Doing, Kind, ProcessSeen, Snapshot, Wait, Waiting};
+use crate::process::{
+    Bottleneck, ChannelSeen, Deadlock, Doing, Kind, ProcessSeen, Snapshot, Wait, Waiting,
+};
 
 /// How many names of those who are waited for are said.
 const NAMED: usize = 3;
@@ -132,6 +134,20 @@ pub fn hand_overs(snapshot: &Snapshot) -> String {
     format!("{} hand-overs a second", rate(sum))
 }
 
+/// Where the network is held up, in fewer words than it has for itself.
+pub fn bottleneck(snapshot: &Snapshot) -> String {
+    match &snapshot.bottleneck {
+        Some(Bottleneck {
+            process,
+            waited_for_by,
+        }) => format!(
+            "bottleneck: {process} ({} wait for it)",
+            rate(*waited_for_by)
+        ),
+        None => "nobody is held up to speak of".into(),
+    }
+}
+
 /// Who polls a process.
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
@@ -165,18 +181,15 @@ pub fn operation(wait: &Wait) -> String {
     format!("{verb} on \"{}\" at {}", wait.channel, wait.site)
 }
 
-/// A wait: `sending on "up" at chain.rs:31, for b`.
+/// A wait: `b (sending on "up" at chain.rs:31)`.
 pub fn wait(wait: &Wait) -> String {
-    let operation = operation(wait);
-    match (wait.waits_for.is_empty(), wait.is_open) {
-        (true, true) => format!("{operation}, for somebody outside"),
-        (true, false) => format!("{operation}, for nobody who is left"),
-        (false, true) => format!(
-            "{operation}, for {} or somebody outside",
-            names(&wait.waits_for)
-        ),
-        (false, false) => format!("{operation}, for {}", names(&wait.waits_for)),
-    }
+    let whom = match (wait.waits_for.is_empty(), wait.is_open) {
+        (true, true) => "somebody outside".into(),
+        (true, false) => "nobody who is left".into(),
+        (false, true) => format!("{} or somebody outside", names(&wait.waits_for)),
+        (false, false) => names(&wait.waits_for),
+    };
+    format!("{whom} ({})", operation(wait))
 }
 
 /// All that a process waits for, in one line.
@@ -210,7 +223,8 @@ pub fn rate(per_second: f64) -> String {
         )]
         return grouped(per_second.round() as u64);
     }
-    format!("{:.1}", per_second.max(0.0))
+    // Adding makes of a negative zero, which is the sum of nothing, one that looks like it.
+    format!("{:.1}", per_second.max(0.0) + 0.0)
 }
 
 /// A number with a comma at each thousand.
@@ -274,6 +288,7 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(rate(12.34), "12.3");
         assert_eq!(rate(-1.0), "0.0");
+        assert_eq!(rate([].iter().sum()), "0.0");
         assert_eq!(rate(41234.4), "41,234");
         assert_eq!(rate(f64::INFINITY), grouped(u64::MAX));
         assert_eq!(percent(1e300), "100%");
@@ -285,7 +300,7 @@ mod tests {
         let worker = sample::process(&snapshot, "worker 2");
         assert_eq!(
             waits(worker),
-            "sending on \"results\" at pipeline.rs:40, for collector"
+            "collector (sending on \"results\" at pipeline.rs:40)"
         );
         assert_eq!(
             waits(sample::process(&snapshot, "clock")),
