@@ -45,14 +45,7 @@ fn once_prints_the_network_and_its_status_tells_of_a_deadlock() {
     assert_eq!(finished.status, Some(1));
     let snapshot: Snapshot = serde_json::from_slice(&finished.stdout).unwrap();
     assert_eq!(snapshot.deadlock.unwrap().cycle_names().len(), 3);
-    assert_eq!(
-        finished
-            .stdout
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count(),
-        1
-    );
+    assert_eq!(finished.stdout().lines().count(), 1);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use handover::process::{In, Network, Observer, Out, RunError};
+use handover::process::{BlockingIn, BlockingOut, In, Network, Observer, Out, RunError};
 
 use crate::support::eventually;
 
@@ -34,7 +34,7 @@ impl Server {
         let is_over = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(Mutex::new(0));
         let (over, count) = (Arc::clone(&is_over), Arc::clone(&requests));
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if over.load(Ordering::Acquire) {
                     return;
@@ -133,22 +133,22 @@ impl Pipeline {
                 }
             },
         );
-        net.process(
+        net.thread(
             "collector",
             (results_in, more_out),
-            async move |(results, more): &(In<u32>, Out<u32>)| {
+            move |(results, more): &(BlockingIn<u32>, BlockingOut<u32>)| {
                 loop {
-                    results.recv().await?;
+                    results.recv()?;
                     if told.load(Ordering::Acquire) {
-                        more.send(1).await?;
+                        more.send(1)?;
                     }
-                    // Slow, and at nothing that the network could see.
-                    std::thread::sleep(Duration::from_millis(1));
+                    // Slow, at something that the network does not see.
+                    thread::sleep(Duration::from_millis(5));
                 }
             },
         );
         let observer = net.observe();
-        let run = std::thread::spawn(move || net.run());
+        let run = thread::spawn(move || net.run());
         Self {
             observer,
             shall_deadlock,
@@ -174,7 +174,7 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             self.deadlock();
         }
     }

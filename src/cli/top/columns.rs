@@ -44,7 +44,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     Column {
         title: "KIND",
         width: Width::Cells(8),
-        from: 100,
+        from: 130,
         descends: false,
         text: |it, _| words::kind(it.kind).into(),
         compare: |a, b, _| words::kind(a.kind).cmp(words::kind(b.kind)),
@@ -71,7 +71,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     Column {
         title: "BLOCKED",
         width: Width::Cells(8),
-        from: 96,
+        from: 116,
         descends: true,
         text: |it, _| words::percent(it.blocked_part),
         compare: |a, b, _| a.blocked_part.total_cmp(&b.blocked_part),

@@ -16,13 +16,11 @@ pub fn lines(app: &App, theme: Theme, width: u16, height: u16) -> Vec<Line<'stat
     let width = usize::from(width);
     let mut lines = Vec::new();
     match &app.snapshot {
-        None => lines.push(Line::styled(
-            fill(
-                &format!("handover top  {}  no snapshot yet", app.addr),
-                width,
-            ),
-            theme.header(),
-        )),
+        None => {
+            let paused = if app.is_paused { "paused: " } else { "" };
+            let text = format!("handover top  {}  {paused}no snapshot yet", app.addr);
+            lines.push(Line::styled(fill(&text, width), theme.header()));
+        }
         Some(snapshot) => of_snapshot(&mut lines, app, snapshot, theme, (width, room)),
     }
     if let Some(error) = &app.lost {
