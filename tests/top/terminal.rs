@@ -106,7 +106,7 @@ fn keys_filter_sort_and_tell_more() {
     terminal.wait_for("1 of 3");
     terminal.press("s");
     terminal.press("s");
-    terminal.wait_for("PROCESS^");
+    terminal.wait_for("PROCESS ^");
     terminal.press("G");
     terminal.wait_for("3 of 3");
     terminal.press("p");
@@ -224,13 +224,18 @@ fn without_colours_there_are_none_and_hostile_names_are_text() {
     let Some(terminal) = Terminal::open("top-hostile", 120, 24) else {
         return;
     };
-    let name = "x\\u001b[2J\\u001b]0;owned\\u0007\\u001b[31mred\\r\\n";
-    let snapshot = format!(
-        r#"{{"network":"{name}","age_ms":7,"is_running":true,"channels":[],"bottleneck":null,
-        "deadlock":{{"network":"{name}","is_total":true,"others":[],"cycle":[{{"process":"{name}","waits":[]}}]}},
-        "processes":[{{"name":"{name}","kind":"Process","state":"blocked","for_ms":1,"turns":1,"waits":[],
-        "blocked_part":1.0,"waited_for_by":0.0}}]}}"#
-    );
+    let name = "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[31mred\r\n";
+    let mut pipeline = Pipeline::start();
+    pipeline.deadlock();
+    let mut snapshot = pipeline.observer.snapshot();
+    snapshot.network = name.into();
+    for process in &mut snapshot.processes {
+        process.name = name.into();
+    }
+    for blocked in &mut snapshot.deadlock.as_mut().unwrap().cycle {
+        blocked.process = name.into();
+    }
+    let snapshot = serde_json::to_string(&snapshot).unwrap();
     let server = Server::start(fixed(snapshot));
     start(&terminal, "NO_COLOR=1", &server);
     let shown = terminal.wait_for(r"x\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[31mred\r\n  ");

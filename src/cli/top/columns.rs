@@ -70,7 +70,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     },
     Column {
         title: "BLOCKED",
-        width: Width::Cells(8),
+        width: Width::Cells(9),
         from: 116,
         descends: true,
         text: |it, _| words::percent(it.blocked_part),
@@ -78,7 +78,7 @@ pub static PROCESSES: [Column<ProcessSeen>; 7] = [
     },
     Column {
         title: "WAITED BY",
-        width: Width::Cells(10),
+        width: Width::Cells(11),
         from: 76,
         descends: true,
         text: |it, _| match it.waited_for_by {

@@ -202,8 +202,8 @@ fn table<T>(
         let is_descending = column.descends != list.is_reversed;
         match (*at == list.sorted_by, is_descending) {
             (false, _) => column.title.to_owned(),
-            (true, true) => format!("{}v", column.title),
-            (true, false) => format!("{}^", column.title),
+            (true, true) => format!("{} v", column.title),
+            (true, false) => format!("{} ^", column.title),
         }
     });
     let head = Row::new(titles).style(theme.head());
