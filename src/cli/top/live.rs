@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ratatui::crossterm::event::Event;
+use crossterm::event::Event;
 
 use super::client::Client;
 use super::draw::draw;

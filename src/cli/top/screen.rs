@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ratatui::crossterm::terminal::is_raw_mode_enabled;
+use crossterm::terminal::is_raw_mode_enabled;
 use ratatui::{DefaultTerminal, Frame};
 
 /// The terminal while it is ours. Dropping it gives it back; a panic does so before it is told.
