@@ -129,13 +129,16 @@ impl Client {
             Error::Timeout(_) => FetchError::NoAnswer { addr },
             Error::StatusCode(status) => FetchError::Refused { addr, status },
             Error::BodyExceedsLimit(_) => FetchError::TooLarge { addr },
-            Error::Io(_) | Error::HostNotFound | Error::ConnectionFailed => {
-                FetchError::Unreachable {
-                    addr,
-                    reason: values::printable(&error.to_string()),
-                }
-            }
+            Error::Io(error) => self.unreachable(&error),
+            Error::HostNotFound | Error::ConnectionFailed => self.unreachable(&error),
             other => self.not_a_snapshot(&other),
+        }
+    }
+
+    fn unreachable(&self, reason: &dyn std::error::Error) -> FetchError {
+        FetchError::Unreachable {
+            addr: self.addr.clone(),
+            reason: values::printable(&reason.to_string()),
         }
     }
 
