@@ -208,8 +208,9 @@ fn many_who_tell_one_actor_lose_nothing() {
 fn an_ask_that_is_given_up_before_it_is_taken_never_happened() {
     let log = Log::default();
     let mut net = Network::new("given up");
-    let adder = Adder::declare(&mut net, "adder").spawn(&mut net, (), Adder::maker(&log));
-    net.process("user", adder, async |adder: &Address<Adder>| {
+    let declared = Adder::declare(&mut net, "adder");
+    // Before the actor, so that it begins before it.
+    net.process("user", declared.address(), async |adder: &Address<Adder>| {
         {
             // The actor has not been polled yet: nobody takes it.
             let mut ask = Box::pin(adder.ask(Add(1)));
@@ -222,6 +223,7 @@ fn an_ask_that_is_given_up_before_it_is_taken_never_happened() {
         assert_eq!(adder.ask(Total).await?, 0);
         Ok(())
     });
+    drop(declared.spawn(&mut net, (), Adder::maker(&log)));
     net.run().unwrap();
 }
 

@@ -69,3 +69,21 @@ pub const DRAW_TIME: Duration = Duration::from_millis(200);
 
 /// Time between two `progress` events of `--json`.
 pub const PROGRESS_EVENT_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes of a snapshot that `top` reads: that of some hundred thousand processes.
+pub const SNAPSHOT_BYTES: u64 = 64 << 20;
+
+/// Time for a program to answer with a snapshot: a hundred times what it takes, for a machine under load.
+pub const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of the head of an answer: a page.
+pub const ANSWER_HEAD_BYTES: usize = 16 << 10;
+
+/// The shortest time between two snapshots: the network looks at itself every 40 ms, so more shows nothing more.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(50);
+
+/// Lines of the graph of waits: more than anybody scrolls through, and each has a few hundred bytes at most.
+pub const GRAPH_LINES: usize = 20_000;
+
+/// Letters of a deadlock's sentence that are laid out on the screen: more than fits on one.
+pub const SENTENCE_LETTERS: usize = 4000;

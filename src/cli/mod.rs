@@ -1,7 +1,7 @@
 //! The `handover` program.
 //!
-//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker. With the feature
-//! `bench`, `handover bench` measures the channel beside its rivals.
+//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker. `handover top` shows what
+//! a program is waiting for. With the feature `bench`, `handover bench` measures the channel beside its rivals.
 
 #[cfg(feature = "bench")]
 mod bench;
@@ -14,6 +14,7 @@ mod options;
 mod processes;
 mod signals;
 mod standard;
+mod top;
 mod units;
 mod values;
 mod work;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
     let run = || match program.action {
         Action::Map(options) => map::main(&options),
         Action::Work(options) => work::main(&options),
+        Action::Top(options) => top::main(&options),
         #[cfg(feature = "bench")]
         Action::Bench(options) => bench::main(&options),
         #[cfg(not(feature = "bench"))]

@@ -25,6 +25,8 @@ pub enum Action {
     Map(Box<MapOptions>),
     /// Join a `handover map --listen` as a worker
     Work(WorkOptions),
+    /// Show, live, what a program is doing: who waits for whom, and a deadlock when there is one
+    Top(super::top::TopOptions),
     /// Measure Handover's channel beside its rivals on this machine
     #[cfg(feature = "bench")]
     Bench(Box<super::bench::BenchOptions>),
@@ -230,7 +232,7 @@ mod tests {
         let args = ["handover", "map"].iter().chain(args);
         match Program::try_parse_from(args).unwrap().action {
             Action::Map(options) => *options,
-            Action::Work(_) | Action::Bench(_) => unreachable!(),
+            Action::Work(_) | Action::Top(_) | Action::Bench(_) => unreachable!(),
         }
     }
 

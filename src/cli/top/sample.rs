@@ -1,0 +1,198 @@
+//! Snapshots for tests.
+
+use crate::process::{
+    Blocked, Bottleneck, ChannelSeen, Deadlock, Doing, Kind, ProcessSeen, Site, Snapshot, Wait,
+    Waiting,
+};
+
+/// A wait at `pipeline.rs`.
+pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) -> Wait {
+    Wait {
+        operation,
+        channel: channel.into(),
+        site: Site {
+            file: "src/pipeline.rs".into(),
+            line,
+            column: 9,
+        },
+        waits_for: waits_for.iter().map(|name| (*name).into()).collect(),
+        is_open: false,
+    }
+}
+
+/// A process that has been at it for two seconds.
+pub fn process_seen(name: &str, state: Doing, waits: Vec<Wait>) -> ProcessSeen {
+    ProcessSeen {
+        name: name.into(),
+        kind: Kind::Process,
+        state,
+        for_ms: 2000,
+        turns: 7,
+        blocked_part: if waits.is_empty() { 0.0 } else { 0.75 },
+        waits,
+        waited_for_by: 0.0,
+    }
+}
+
+/// A channel that nobody waits at.
+pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -> ChannelSeen {
+    ChannelSeen {
+        name: name.into(),
+        senders: vec![sender.into()],
+        receivers: vec![receiver.into()],
+        open_ends: 0,
+        handed_over: 1_234_567,
+        per_second,
+        sends_waiting: 0,
+        receives_waiting: 0,
+        credit_unused: 0,
+        credit_untaken: 0,
+        is_poisoned: false,
+    }
+}
+
+/// Two workers of three, one of which is held up by the collector.
+pub fn running() -> Snapshot {
+    let mut collector = process_seen("collector", Doing::Running, vec![]);
+    collector.waited_for_by = 1.5;
+    let mut producer = process_seen(
+        "producer",
+        Doing::Blocked,
+        vec![wait(Waiting::Send, "jobs", 12, &["worker 1", "worker 2"])],
+    );
+    producer.kind = Kind::Thread;
+    let mut results = channel_seen("results", "worker 2", "collector", 41.5);
+    (results.sends_waiting, results.credit_unused) = (1, 3);
+    Snapshot {
+        network: "pipeline".into(),
+        age_ms: 200_000,
+        is_running: true,
+        processes: vec![
+            producer,
+            process_seen("worker 1", Doing::Ready, vec![]),
+            process_seen(
+                "worker 2",
+                Doing::Blocked,
+                vec![wait(Waiting::Send, "results", 40, &["collector"])],
+            ),
+            collector,
+            process_seen("clock", Doing::Outside, vec![]),
+        ],
+        channels: vec![
+            channel_seen("jobs", "producer", "worker 1", 12_345.6),
+            results,
+        ],
+        deadlock: None,
+        bottleneck: Some(Bottleneck {
+            process: "collector".into(),
+            waited_for_by: 1.5,
+        }),
+    }
+}
+
+/// `a` and `b` wait for each other, `c` for `a`.
+pub fn deadlocked() -> Snapshot {
+    let a = vec![wait(Waiting::Send, "up", 31, &["b"])];
+    let b = vec![wait(Waiting::Send, "down", 44, &["a"])];
+    let c = vec![wait(Waiting::Receive, "news", 50, &["a"])];
+    let blocked = |process: &str, waits: &Vec<Wait>| Blocked {
+        process: process.into(),
+        waits: waits.clone(),
+    };
+    Snapshot {
+        network: "chain".into(),
+        age_ms: 1500,
+        is_running: true,
+        deadlock: Some(Deadlock {
+            network: "chain".into(),
+            is_total: false,
+            cycle: vec![blocked("a", &a), blocked("b", &b)],
+            others: vec![blocked("c", &c)],
+        }),
+        processes: vec![
+            process_seen("a", Doing::Blocked, a),
+            process_seen("b", Doing::Blocked, b),
+            process_seen("c", Doing::Blocked, c),
+            process_seen("clock", Doing::Outside, vec![]),
+        ],
+        channels: vec![channel_seen("up", "a", "b", 0.0)],
+        bottleneck: None,
+    }
+}
+
+/// The network of [`running`] after its end.
+pub fn ended() -> Snapshot {
+    Snapshot {
+        is_running: false,
+        processes: vec![],
+        channels: vec![],
+        bottleneck: None,
+        ..running()
+    }
+}
+
+/// A ring of `size` processes, each waiting for the next, the last one running.
+pub fn large(size: usize) -> Snapshot {
+    let name = |at: usize| format!("cell {at}");
+    let mut processes: Vec<ProcessSeen> = (0..size)
+        .map(|at| {
+            let waits = vec![wait(Waiting::Send, "ring", 3, &[&name(at + 1)])];
+            process_seen(&name(at), Doing::Blocked, waits)
+        })
+        .collect();
+    processes.push(process_seen(&name(size), Doing::Running, vec![]));
+    let channels = (0..size)
+        .map(|at| channel_seen(&format!("ring {at}"), &name(at), &name(at + 1), 1.0))
+        .collect();
+    Snapshot {
+        processes,
+        channels,
+        bottleneck: Some(Bottleneck {
+            process: name(size),
+            waited_for_by: 10.0,
+        }),
+        ..running()
+    }
+}
+
+/// Names that steer a terminal, everywhere, and figures that cannot be.
+pub fn hostile() -> Snapshot {
+    let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\t\u{9b}31m\u{202e}gnirts\u{0}\u{7f}\u{200b}";
+    let waits = || {
+        let mut wait = wait(Waiting::Accepted, evil, u32::MAX, &[evil, ""]);
+        wait.site.file = evil.into();
+        vec![wait]
+    };
+    let mut process = process_seen(evil, Doing::Blocked, waits());
+    (process.for_ms, process.blocked_part) = (u64::MAX, -1e300);
+    process.waited_for_by = f64::MAX;
+    let mut channel = channel_seen(evil, evil, evil, f64::MAX);
+    channel.sends_waiting = usize::MAX;
+    let blocked = || Blocked {
+        process: evil.into(),
+        waits: waits(),
+    };
+    Snapshot {
+        network: evil.into(),
+        age_ms: u64::MAX,
+        is_running: true,
+        processes: vec![process, process_seen("", Doing::Ready, vec![])],
+        channels: vec![channel.clone(), channel],
+        deadlock: Some(Deadlock {
+            network: evil.into(),
+            is_total: true,
+            cycle: vec![blocked()],
+            others: vec![blocked()],
+        }),
+        bottleneck: Some(Bottleneck {
+            process: evil.into(),
+            waited_for_by: f64::MAX,
+        }),
+    }
+}
+
+/// The process of that name.
+pub fn process<'a>(snapshot: &'a Snapshot, name: &str) -> &'a ProcessSeen {
+    let mut all = snapshot.processes.iter();
+    all.find(|process| process.name == name).unwrap()
+}
