@@ -29,6 +29,9 @@ struct Sighting {
     words: Vec<u64>,
 }
 
+/// How often in a row it is looked at the busy ones.
+const HOT_MOMENTS: u32 = 300;
+
 struct Watcher<'a> {
     graph: &'a Graph<'a>,
     stage: &'a Stage,
@@ -194,7 +197,8 @@ impl Watcher<'_> {
     }
 
     fn pause(&mut self, moments: u32) {
-        if self.manner.busy.is_some() {
+        // One that does nothing but look keeps others from looking.
+        if self.manner.busy.is_some() && moments < HOT_MOMENTS {
             return;
         }
         match self.dice.below(4) {
