@@ -36,6 +36,10 @@ impl Dice {
 
 /// What a network may have in it; most lack something, so that what they have meets more often.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one thing whether there is any"
+)]
 struct Features {
     threads: bool,
     timers: bool,

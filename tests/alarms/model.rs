@@ -89,7 +89,7 @@ impl Hash for State {
         let mut add = |value: u64| {
             sum = (sum ^ value)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .rotate_left(23)
+                .rotate_left(23);
         };
         for now in &self.processes {
             let part = |part: Part| match part {
@@ -279,17 +279,16 @@ impl<'a> Model<'a> {
 
     // ---- What changes ----
 
-    /// Whether the last thing that it waited for was an alternation that could receive from this channel: until it has
-    /// heard that it was met elsewhere, it is there for all to see.
+    /// Whether it has just left an alternation that could receive from this channel, or has been accepted at another
+    /// guard of it: until it has heard that it was met elsewhere, it is there for all to see.
     pub(crate) fn has_just_left(&self, state: &State, process: usize, channel: usize) -> bool {
-        let steps = &self.program.scripts[process].steps;
-        let before = &steps[..usize::from(state.processes[process].step)];
-        let mut before = before.iter().rev().filter(|step| !step.is_done_at_once());
+        let now = &state.processes[process];
         let receives = |op: &Op| op.act == Act::Recv && op.channel == channel;
-        match before.next() {
-            Some(Step::Select { guards, .. }) => guards.iter().any(receives),
-            _ => false,
-        }
+        let could_receive = |step: Option<&Step>| matches!(step, Some(Step::Select { guards, .. }) if guards.iter().any(receives));
+        let is_accepted = matches!(now.parts[0], Part::Accepted { .. });
+        let before = &self.program.scripts[process].steps[..usize::from(now.step)];
+        let mut before = before.iter().rev().filter(|step| !step.is_done_at_once());
+        could_receive(before.next()) || is_accepted && could_receive(self.step(state, process))
     }
 
     /// The operation there is done, well or not.

@@ -40,8 +40,8 @@ struct Search<'m, 'a> {
 
 impl Search<'_, '_> {
     /// Goes through a state and all that can follow; every move brings something forward, so there is no way back.
-    fn visit(&mut self, state: State) -> Option<usize> {
-        if let Some(&number) = self.numbers.get(&state) {
+    fn visit(&mut self, state: &State) -> Option<usize> {
+        if let Some(&number) = self.numbers.get(state) {
             return Some(number);
         }
         if self.states.len() == self.most {
@@ -49,15 +49,15 @@ impl Search<'_, '_> {
         }
         let number = self.states.len();
         self.numbers.insert(state.clone(), number);
-        self.words.push(self.model.words(&state));
+        self.words.push(self.model.words(state));
         self.movable.push(0);
         self.states.push(state.clone());
         let mut movable = 0;
         let mut rests = true;
-        for next in self.model.moves(&state) {
+        for next in self.model.moves(state) {
             rests &= next.may_fail;
             let may_fail = next.may_fail;
-            let next = self.visit(next.to)?;
+            let next = self.visit(&next.to)?;
             if may_fail {
                 continue;
             }
@@ -88,7 +88,7 @@ impl<'a> Graph<'a> {
             at_rest: Vec::new(),
             most,
         };
-        search.visit(model.begin())?;
+        search.visit(&model.begin())?;
         let Search {
             states,
             words,
