@@ -210,19 +210,23 @@ fn an_ask_that_is_given_up_before_it_is_taken_never_happened() {
     let mut net = Network::new("given up");
     let declared = Adder::declare(&mut net, "adder");
     // Before the actor, so that it begins before it.
-    net.process("user", declared.address(), async |adder: &Address<Adder>| {
-        {
-            // The actor has not been polled yet: nobody takes it.
-            let mut ask = Box::pin(adder.ask(Add(1)));
-            poll_fn(|context| {
-                assert!(ask.as_mut().poll(context).is_pending());
-                Poll::Ready(())
-            })
-            .await;
-        }
-        assert_eq!(adder.ask(Total).await?, 0);
-        Ok(())
-    });
+    net.process(
+        "user",
+        declared.address(),
+        async |adder: &Address<Adder>| {
+            {
+                // The actor has not been polled yet: nobody takes it.
+                let mut ask = Box::pin(adder.ask(Add(1)));
+                poll_fn(|context| {
+                    assert!(ask.as_mut().poll(context).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            assert_eq!(adder.ask(Total).await?, 0);
+            Ok(())
+        },
+    );
     drop(declared.spawn(&mut net, (), Adder::maker(&log)));
     net.run().unwrap();
 }

@@ -129,6 +129,9 @@ impl fmt::Display for Blocked {
             write!(f, "{or}{wait}")?;
         }
         let names = self.waits_for();
+        if names.is_empty() {
+            return f.write_str(") waits for nobody who is left");
+        }
         if names == [self.process.as_str()] {
             return f.write_str(") waits for itself");
         }

@@ -49,6 +49,14 @@ impl Observer {
         let deadlock = graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock);
         of(&self.registry, deadlock)
     }
+
+    /// Looks for a deadlock at this moment, as the watch does now and then, and does nothing about it. For tests that
+    /// choose the moment themselves.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn look(&self) -> Option<Deadlock> {
+        graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock)
+    }
 }
 
 impl fmt::Debug for Observer {

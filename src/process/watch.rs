@@ -16,6 +16,9 @@ use crate::sync::{Arc, Mutex, thread};
 const INTERVAL: Duration = Duration::from_millis(40);
 /// How many times as long as it takes to look, it is not looked again.
 const RESPITE: u32 = 20;
+/// Of so many looks the shortest says how long it takes to look. One that waited for a lock, or for the processor, took
+/// longer, and would make a small network wait for seconds.
+const LOOKS_KNOWN: usize = 4;
 
 /// What follows when some processes of a network are deadlocked while others still run.
 pub enum OnDeadlock {
@@ -46,11 +49,24 @@ struct State {
     policy: OnDeadlock,
     /// The sets of processes that were told of, by their serials.
     told: HashSet<Vec<u64>>,
+    /// How long the last looks took; the oldest is overwritten next.
+    took: [Duration; LOOKS_KNOWN],
+    looks: usize,
     /// Not before then is it looked again.
     rests_until: Instant,
     /// The thread that watches, to be unparked at the end.
     watcher: Option<thread::Thread>,
     is_over: bool,
+}
+
+impl State {
+    /// How long to rest after a look that took so long.
+    fn respite(&mut self, took: Duration) -> Duration {
+        self.took[self.looks % LOOKS_KNOWN] = took;
+        self.looks += 1;
+        let least = self.took.into_iter().min().unwrap_or(took);
+        least * RESPITE
+    }
 }
 
 impl Watch {
@@ -60,6 +76,8 @@ impl Watch {
             state: Mutex::new(State {
                 policy,
                 told: HashSet::new(),
+                took: [Duration::MAX; LOOKS_KNOWN],
+                looks: 0,
                 rests_until: Instant::now(),
                 watcher: None,
                 is_over: false,
@@ -86,11 +104,12 @@ impl Watch {
     /// Looks, and acts on what it sees.
     fn look(&self, state: &mut State) {
         let began = Instant::now();
-        if let Some((deadlock, serials)) = graph::deadlock(&self.registry) {
+        let found = graph::deadlock(&self.registry);
+        let respite = state.respite(began.elapsed());
+        if let Some((deadlock, serials)) = found {
             self.act(state, &deadlock, serials);
         }
-        let ended = Instant::now();
-        state.rests_until = ended + (ended - began) * RESPITE;
+        state.rests_until = Instant::now() + respite;
     }
 
     fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>) {
@@ -155,5 +174,23 @@ impl Drop for Watching {
             // A panic of the callback was printed; the run itself is over.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_was_held_up_once_makes_no_long_respite() {
+        let watch = Watch::new(Arc::new(Registry::new("held up")), OnDeadlock::Report);
+        let mut state = watch.state.lock();
+        let usual = Duration::from_micros(50);
+        assert_eq!(state.respite(usual), usual * RESPITE);
+        assert_eq!(state.respite(Duration::from_secs(1)), usual * RESPITE);
+        // A network that has grown is given what it costs after some looks.
+        let long = Duration::from_millis(10);
+        let respites: Vec<_> = (0..LOOKS_KNOWN).map(|_| state.respite(long)).collect();
+        assert_eq!(respites.last(), Some(&(long * RESPITE)));
     }
 }
