@@ -15,7 +15,7 @@ use super::{
 ///
 /// Its fields are declared as the process sees them. Where the process is added, the same struct is written with tokens
 /// in it (or with parcels, where one process [starts](crate::process::Here::start) another). A thread borrows it as
-/// [`InThread`](crate::process::InThread).
+/// [`InThread`].
 ///
 /// ```
 /// use handover::{
@@ -37,16 +37,16 @@ use super::{
 /// let (boss_jobs, jobs) = net.channel("jobs");
 /// let (results, boss_results) = net.channel("results");
 /// let also = Worker { jobs: jobs.share(), results: results.share() };
-/// net.process("anna", Worker { jobs, results }, async |worker: &Worker| {
+/// net.process("left", Worker { jobs, results }, async |worker: &Worker| {
 ///     while let Ok(job) = worker.jobs.recv().await {
-///         worker.results.send(format!("{job} by anna")).await?;
+///         worker.results.send(format!("{job} by left")).await?;
 ///     }
 ///     Ok(())
 /// });
 /// // The same for code that blocks.
-/// net.thread("bert", also, |worker: &InThread<Worker>| {
+/// net.thread("right", also, |worker: &InThread<Worker>| {
 ///     while let Ok(job) = worker.jobs.recv() {
-///         worker.results.send(format!("{job} by bert"))?;
+///         worker.results.send(format!("{job} by right"))?;
 ///     }
 ///     Ok(())
 /// });
@@ -62,8 +62,8 @@ use super::{
 /// # Ok::<(), handover::process::RunError>(())
 /// ```
 ///
-/// A field is whatever a process can have: an [`In`](crate::process::In), an [`Out`](crate::process::Out), a
-/// [`Here`](crate::process::Here), a tuple, vector, array or option of these, or another such struct. (A field's name
+/// A field is whatever a process can have: an [`In`], an [`Out`], a
+/// [`Here`], a tuple, vector, array or option of these, or another such struct. (A field's name
 /// must not be that of a type in its declaration.)
 ///
 /// For messages of any type two names are declared: of the type that the process borrows, and of the struct.

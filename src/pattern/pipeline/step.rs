@@ -41,7 +41,7 @@ impl<S: SinkStep, E: Into<ProcessError>> SinkStep for Result<S, E> {
     }
 }
 
-/// What a stage or a sink with ports does with an item; see [`Pipeline::try_stage_with`]. Async closures are it.
+/// What a stage or a sink with ports does with an item; see [`Pipeline::try_stage_with`](super::Pipeline::try_stage_with). Async closures are it.
 pub trait StepWith<'a, P: 'a, T>: Send {
     /// What it returns.
     type Output;
