@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "deadlock/all.rs"]
+mod all;
 #[path = "deadlock/corpus.rs"]
 mod corpus;
 #[path = "deadlock/moving.rs"]

@@ -28,7 +28,7 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
         return;
     };
     let (go, wait) = mpsc::channel();
-    let net = chain(["alice", "bob", "carol"], wait);
+    let net = chain(["left", "middle", "right"], wait);
     let observer = net.serve_observer("127.0.0.1:0").unwrap();
     let run = thread::spawn(move || net.run());
 
@@ -36,9 +36,9 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
     browser.wait_until("document.querySelectorAll('.process').length === 3");
     browser.wait_until("document.querySelectorAll('.process.blocked').length === 2");
     assert_eq!(browser.names(".channel"), ["down", "side", "up"]);
-    assert_eq!(browser.names(".process.blocked"), ["alice", "carol"]);
+    assert_eq!(browser.names(".process.blocked"), ["left", "right"]);
     // Not by colour alone: each state has its own sign, and its word.
-    for (name, state) in [("alice", "blocked"), ("bob", "running")] {
+    for (name, state) in [("left", "blocked"), ("middle", "running")] {
         let node = format!("document.querySelector('.process[data-name={name}]')");
         let sign = format!("{node}.querySelector('use').getAttribute('href')");
         assert_eq!(browser.value(&sign), format!("#sign-{state}"));
@@ -53,16 +53,16 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
     assert_eq!(browser.text("#banner"), "");
     assert_eq!(browser.text("#state"), "running");
     browser.wait_until(
-        "document.querySelector('#bottleneck').textContent.startsWith('Bottleneck: bob,')",
+        "document.querySelector('#bottleneck').textContent.startsWith('Bottleneck: middle,')",
     );
 
-    browser.click(".process[data-name=alice]");
+    browser.click(".process[data-name=left]");
     let details = browser.text("#details");
     assert!(
         details.contains("sending on “up”\nat tests/web/mod.rs:"),
         "{details}"
     );
-    assert!(details.contains("for bob"), "{details}");
+    assert!(details.contains("for middle"), "{details}");
 
     // Nothing jumps about from one look to the next.
     let places = browser.value(PLACES);
@@ -78,21 +78,21 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
     assert!(matches!(run.join().unwrap(), Err(RunError::Deadlock(_))));
     browser.wait_until("document.querySelector('#banner').textContent.includes('waits for')");
     let banner = browser.text("#banner");
-    assert!(banner.contains("alice → bob → alice"), "{banner}");
+    assert!(banner.contains("left → middle → left"), "{banner}");
     assert!(
-        banner.contains("alice (sending on \"up\" at mod.rs:"),
+        banner.contains("left (sending on \"up\" at mod.rs:"),
         "{banner}"
     );
     assert!(
-        banner.contains("because of it carol waits for ever too"),
+        banner.contains("because of it right waits for ever too"),
         "{banner}"
     );
     let banner_role = browser.value("document.querySelector('#banner').getAttribute('aria-live')");
     assert_eq!(banner_role, "assertive");
-    assert_eq!(browser.names(".process.cycle"), ["alice", "bob"]);
+    assert_eq!(browser.names(".process.cycle"), ["left", "middle"]);
     assert_eq!(
         browser.names(".process.condemned"),
-        ["alice", "bob", "carol"]
+        ["left", "middle", "right"]
     );
     assert_eq!(browser.names(".channel.cycle"), ["down", "up"]);
     let arrows = browser.value("document.querySelectorAll('path.wait.cycle').length");
@@ -108,7 +108,7 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
     assert!(gone.starts_with("No answer since "), "{gone}");
     assert_eq!(
         browser.names(".process.cycle"),
-        ["alice", "bob"],
+        ["left", "middle"],
         "what was seen last stays"
     );
     browser.screenshot("observe-gone");

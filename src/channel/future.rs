@@ -44,6 +44,16 @@ impl<'a, T> SendFuture<'a, T> {
         }
     }
 
+    /// A send of a task that must do several, and cannot go on before all are done.
+    #[cfg(not(loom))]
+    #[track_caller]
+    pub(super) fn one_of_all(core: &'a Core<T>, message: T) -> Self {
+        Self {
+            core,
+            waiter: Waiter::with(message).into_one_of_all(),
+        }
+    }
+
     /// Gives the send up, and returns its message if that was certainly not taken.
     ///
     /// `None` says that the message was taken, or that it is in the hands of an acceptor, or that its outcome

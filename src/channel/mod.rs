@@ -196,6 +196,13 @@ impl<T> Sender<T> {
         SendFuture::new(&self.core, message)
     }
 
+    /// As [`send_async`](Self::send_async), of a task that cannot go on before several such are all done.
+    #[cfg(not(loom))]
+    #[track_caller]
+    pub(crate) fn send_one_of_all(&self, message: T) -> SendFuture<'_, T> {
+        SendFuture::one_of_all(&self.core, message)
+    }
+
     /// Hands over the message that is in `home`, and puts it back if it is not taken.
     ///
     /// The message moves into the future; when the future fails, or is dropped, `home` has the message again

@@ -45,6 +45,8 @@ pub(crate) struct Wait {
     /// Of an accepted send: the task that holds its message, if that is certain.
     pub(crate) acceptor: Option<TaskId>,
     pub(crate) location: &'static Location<'static>,
+    /// Whether the task cannot go on before this one is done, whatever else is.
+    pub(crate) is_one_of_all: bool,
 }
 
 /// What a channel counts.
@@ -142,6 +144,7 @@ fn see<T>(waiter: &Waiter<T>, operation: Operation, is_free: bool) -> Wait {
         // SAFETY: the link is freed only after the tie was cut under the lock.
         acceptor: hold.and_then(|link| unsafe { HoldLink::acceptor(link) }),
         location: waiter.location(),
+        is_one_of_all: waiter.is_one_of_all(),
     }
 }
 

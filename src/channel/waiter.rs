@@ -83,6 +83,8 @@ pub(super) struct Shared<T> {
 
 pub(super) struct Waiter<T> {
     stage: AtomicU8,
+    /// Whether its owner cannot go on before this one is done, whatever else is: it is one of several that all must be.
+    is_one_of_all: bool,
     /// Written by [`begin`](Waiter::begin), when the waiter first waits.
     shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
@@ -126,12 +128,24 @@ impl<T> Waiter<T> {
     fn new(slot: Slot<T>) -> Self {
         Self {
             stage: AtomicU8::new(Stage::Idle as u8),
+            is_one_of_all: false,
             shared: UnsafeCell::new(MaybeUninit::uninit()),
             slot: UnsafeCell::new(slot),
             counted: UnsafeCell::new(None),
             location: Location::caller(),
             _pinned: PhantomPinned,
         }
+    }
+
+    /// The same, as one of several that all must be done.
+    #[cfg(not(loom))]
+    pub(super) fn into_one_of_all(mut self) -> Self {
+        self.is_one_of_all = true;
+        self
+    }
+
+    pub(super) fn is_one_of_all(&self) -> bool {
+        self.is_one_of_all
     }
 
     /// Where in the source the operation was begun.

@@ -217,16 +217,11 @@ fn shrink(
     mut members: Vec<bool>,
     is_sound: impl Fn(&Op) -> bool,
 ) -> Vec<bool> {
-    // Who is released by whom, so that each operation is looked at once for each of its releasers.
-    let mut waiting_for: HashMap<u32, Vec<u32>> = HashMap::new();
-    let mut gone: Vec<u32> = Vec::new();
-    let throw_out = |process: u32, members: &mut Vec<bool>, gone: &mut Vec<u32>| {
-        if std::mem::take(&mut members[process as usize]) {
-            gone.push(process);
-        }
-    };
-    for op in &picture.ops {
-        if !members[op.process as usize] {
+    let mut shrinking = Shrinking::new(picture, &mut members);
+    // Which operations are released by whom, so that each is looked at once for each of its releasers.
+    let mut waiting_for: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (at, op) in picture.ops.iter().enumerate() {
+        if !shrinking.members[op.process as usize] {
             continue;
         }
         let releasers = if is_sound(op) {
@@ -235,23 +230,66 @@ fn shrink(
             None
         };
         let Some(releasers) = releasers else {
-            throw_out(op.process, &mut members, &mut gone);
+            shrinking.can_be_released(at);
             continue;
         };
         for releaser in releasers {
-            if members.get(releaser as usize) == Some(&true) {
-                waiting_for.entry(releaser).or_default().push(op.process);
+            if shrinking.members.get(releaser as usize) == Some(&true) {
+                waiting_for.entry(releaser).or_default().push(at);
             } else {
-                throw_out(op.process, &mut members, &mut gone);
+                shrinking.can_be_released(at);
             }
         }
     }
-    while let Some(one) = gone.pop() {
-        for process in waiting_for.remove(&one).unwrap_or_default() {
-            throw_out(process, &mut members, &mut gone);
+    while let Some(one) = shrinking.gone.pop() {
+        for at in waiting_for.remove(&one).unwrap_or_default() {
+            shrinking.can_be_released(at);
         }
     }
     members
+}
+
+/// A set of processes that gets smaller.
+struct Shrinking<'a> {
+    picture: &'a Picture,
+    members: &'a mut Vec<bool>,
+    /// Who was thrown out, and those who wait for it have not been looked at.
+    gone: Vec<u32>,
+    /// Of processes that need several operations all done (AND): those of them that nobody outside can release. While
+    /// there is one, the others do not help.
+    needed: HashMap<u32, Vec<usize>>,
+}
+
+impl<'a> Shrinking<'a> {
+    fn new(picture: &'a Picture, members: &'a mut Vec<bool>) -> Self {
+        let mut needed: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, op) in picture.ops.iter().enumerate() {
+            if op.wait.is_one_of_all {
+                needed.entry(op.process).or_default().push(at);
+            }
+        }
+        Self {
+            picture,
+            members,
+            gone: Vec::new(),
+            needed,
+        }
+    }
+
+    /// Somebody outside can release this operation.
+    fn can_be_released(&mut self, at: usize) {
+        let op = &self.picture.ops[at];
+        if op.wait.is_one_of_all {
+            let needed = self.needed.entry(op.process).or_default();
+            needed.retain(|&other| other != at);
+            if !needed.is_empty() {
+                return;
+            }
+        }
+        if std::mem::take(&mut self.members[op.process as usize]) {
+            self.gone.push(op.process);
+        }
+    }
 }
 
 /// Who can release an operation; `None` if somebody can whom the network does not know.
@@ -325,6 +363,7 @@ pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
             .map(|entry| entry.name.to_string())
             .unwrap_or_default(),
         site: op.wait.location.into(),
+        is_one_of_all: op.wait.is_one_of_all,
         is_open: releasers.is_none(),
         waits_for: match (releasers, entry) {
             (Some(releasers), _) => names(tables, releasers),
@@ -395,25 +434,62 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
 }
 
 mod cycle {
-    use std::collections::{HashMap, VecDeque};
+    use std::collections::{HashMap, HashSet, VecDeque};
 
     /// How many processes a shortest cycle is looked for from: in a large knot any short one will do.
     const STARTS_MAX: usize = 64;
 
-    /// A shortest cycle, from the process with the lowest number on; empty if there is none.
+    /// A shortest cycle among `all`, from the process with the lowest number on; empty if there is none.
     pub(super) fn shortest(all: &[u32], edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
-        // A walk that leaves by the first edge each time ends in a cycle, or where nothing is waited for; what it goes
-        // round in is where to look first.
-        let mut starts: Vec<u32> = all
-            .iter()
-            .filter_map(|&id| on_cycle(id, edges))
+        let edges = on_the_way_to_cycles(all, edges);
+        // A walk among these never ends, so it comes to go round in a cycle; that is where to look first.
+        let first = all.iter().filter(|id| edges.contains_key(id));
+        let mut starts: Vec<u32> = first
             .take(STARTS_MAX)
+            .filter_map(|&id| on_cycle(id, &edges))
             .collect();
         starts.sort_unstable();
         starts.dedup();
-        let cycles = starts.iter().filter_map(|&start| from(start, edges));
+        let cycles = starts.iter().filter_map(|&start| from(start, &edges));
         let shortest = cycles.min_by_key(Vec::len).unwrap_or_default();
         rotated(shortest)
+    }
+
+    /// The edges from which a cycle can be reached: who waits for nobody is left out, again and again.
+    fn on_the_way_to_cycles(all: &[u32], edges: &HashMap<u32, Vec<u32>>) -> HashMap<u32, Vec<u32>> {
+        let inside: HashSet<u32> = all.iter().copied().collect();
+        let mut left: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut back: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut ends = Vec::new();
+        for &from in all {
+            let to = edges.get(&from).into_iter().flatten().copied();
+            let to: Vec<u32> = to.filter(|id| inside.contains(id)).collect();
+            for &id in &to {
+                back.entry(id).or_default().push(from);
+            }
+            if to.is_empty() {
+                ends.push(from);
+            } else {
+                left.insert(from, to);
+            }
+        }
+        let mut degree: HashMap<u32, usize> = left.iter().map(|(&id, to)| (id, to.len())).collect();
+        while let Some(end) = ends.pop() {
+            for from in back.remove(&end).unwrap_or_default() {
+                if let Some(degree) = degree.get_mut(&from) {
+                    *degree -= 1;
+                    if *degree == 0 {
+                        left.remove(&from);
+                        ends.push(from);
+                    }
+                }
+            }
+        }
+        let kept: HashSet<u32> = left.keys().copied().collect();
+        for to in left.values_mut() {
+            to.retain(|id| kept.contains(id));
+        }
+        left
     }
 
     fn on_cycle(start: u32, edges: &HashMap<u32, Vec<u32>>) -> Option<u32> {
@@ -464,5 +540,35 @@ mod cycle {
             cycle.rotate_left(at);
         }
         cycle
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn shortest_of(edges: &[(u32, &[u32])]) -> Vec<u32> {
+            let all: Vec<u32> = edges.iter().map(|(from, _)| *from).collect();
+            let edges = edges.iter().map(|(from, to)| (*from, to.to_vec()));
+            shortest(&all, &edges.collect())
+        }
+
+        #[test]
+        fn a_cycle_is_found_behind_an_edge_that_leads_nowhere() {
+            assert_eq!(
+                shortest_of(&[(1, &[9, 2]), (2, &[3]), (3, &[1]), (9, &[])]),
+                [1, 2, 3]
+            );
+        }
+
+        #[test]
+        fn the_shorter_of_two_is_told() {
+            let edges: &[(u32, &[u32])] = &[(1, &[2]), (2, &[3]), (3, &[1]), (4, &[5]), (5, &[4])];
+            assert_eq!(shortest_of(edges), [4, 5]);
+        }
+
+        #[test]
+        fn where_there_is_none_none_is_found() {
+            assert_eq!(shortest_of(&[(1, &[2]), (2, &[3]), (3, &[])]), [0; 0]);
+        }
     }
 }

@@ -35,6 +35,7 @@
 //! [taken out](Out::take_out)) is no member, and neither is one that such a process could release: what cannot be proved
 //! is not reported. It still shows as a wait.
 
+mod all;
 mod attached;
 mod blocking;
 mod body;
@@ -68,6 +69,7 @@ mod workers;
 #[cfg(feature = "observe")]
 pub use self::observe::ObserverServer;
 pub use self::{
+    all::{SendToAll, SendToAllError, send_to_all},
     attached::Attached,
     blocking::{BlockingIn, BlockingOut},
     body::Process,

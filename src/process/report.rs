@@ -81,6 +81,10 @@ pub struct Wait {
     pub waits_for: Vec<String>,
     /// Whether somebody whom the network does not know could release it too: an end of the channel is open.
     pub is_open: bool,
+    /// Whether the process needs this one whatever becomes of the others ([`send_to_all`](super::send_to_all));
+    /// otherwise each of several is enough.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub is_one_of_all: bool,
 }
 
 impl fmt::Display for Wait {
@@ -93,7 +97,7 @@ impl fmt::Display for Wait {
     }
 }
 
-/// A process of a deadlock, and all that it waits for: each of several is enough.
+/// A process of a deadlock, and all that it waits for: each of several is enough, but for those of which all are needed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Blocked {
@@ -125,8 +129,12 @@ impl fmt::Display for Blocked {
         }
         write!(f, "{} (", self.process)?;
         for (at, wait) in self.waits.iter().enumerate() {
-            let or = if at == 0 { "" } else { ", or " };
-            write!(f, "{or}{wait}")?;
+            let joint = match (at, wait.is_one_of_all) {
+                (0, _) => "",
+                (_, true) => ", and ",
+                (_, false) => ", or ",
+            };
+            write!(f, "{joint}{wait}")?;
         }
         let names = self.waits_for();
         if names.is_empty() {

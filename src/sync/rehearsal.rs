@@ -108,7 +108,7 @@ impl Stage {
     pub fn run_alone(&self) {
         let home = &*self.home;
         let local = Local::alone(home);
-        let _at_home = AtHome::new(&local);
+        let _at_home = AtHome::new(&local, None);
         loop {
             let task = local.take_next().or_else(|| {
                 if home.is_wanted() {
@@ -139,7 +139,7 @@ impl Stage {
         let home = &*self.home;
         let Hand { queue, others } = hand;
         let local = Local::among_others(home, queue);
-        let _at_home = AtHome::new(&local);
+        let _at_home = AtHome::new(&local, None);
         let steal = || {
             let queue = local.shared_queue()?;
             others.iter().find_map(|other| {
