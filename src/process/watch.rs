@@ -6,6 +6,7 @@
 use std::{
     collections::HashSet,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,8 @@ const LOOKS_KNOWN: usize = 4;
 pub enum OnDeadlock {
     /// The run ends, and returns the deadlock.
     Return,
-    /// The closure is called, from the thread that watches, once for each set of processes that is found.
+    /// The closure is called, from the thread that watches, once for each set of processes that is found. A panic of
+    /// it is printed, and goes no further.
     Call(Box<dyn FnMut(&Deadlock) + Send>),
     /// It shows in snapshots and reports, and nothing else follows.
     Report,
@@ -118,7 +120,8 @@ impl Watch {
         } else if state.told.insert(serials) {
             trace::deadlocked(deadlock);
             if let OnDeadlock::Call(call) = &mut state.policy {
-                call(deadlock);
+                // A panic of the closure is printed, and goes no further: without a watch no other deadlock were found.
+                let _ = catch_unwind(AssertUnwindSafe(|| call(deadlock)));
             }
         }
     }

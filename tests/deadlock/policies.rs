@@ -176,3 +176,18 @@ fn a_network_without_a_deadlock_calls_nobody() {
         assert_eq!(calls.load(Ordering::Relaxed), 0);
     }
 }
+
+#[test]
+fn a_closure_that_panics_is_not_the_end_of_the_watch() {
+    for way in WAYS {
+        let mut net = Network::new("panicking");
+        let _kept = play::add(&mut net, &PAIR, As::Processes);
+        let (is_over, _began) = compute(&mut net);
+        net.on_deadlock(OnDeadlock::Call(Box::new(move |_| {
+            is_over.store(true, Ordering::Release);
+            panic!("of the closure, as planned");
+        })));
+        // Once the computation has ended nobody can go on, and somebody must notice.
+        assert!(way.deadlock(net).is_total);
+    }
+}
