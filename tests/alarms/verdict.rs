@@ -196,21 +196,25 @@ impl<'a> Graph<'a> {
                 return None;
             }
             let holders = |side| self.model.holders(state, side, op.channel);
-            let others = (holders(Side::Out) | holders(Side::In)) & !(1 << process);
+            let all = holders(Side::Out) | holders(Side::In);
+            let others = all & !(1 << process);
+            // One that has ends of both sides waits for itself.
+            let is_on_both_sides = holders(Side::Out) & holders(Side::In) & (1 << process) != 0;
+            let whoever = if is_on_both_sides { all } else { others };
             let (waiting, releasers) = match (op.act, part) {
                 (_, Part::Accepted { by: OUTSIDE, .. }) => return None,
                 (_, Part::Accepted { by, .. }) => (Waiting::Accepted, 1 << by),
                 (Act::Send, _) => (Waiting::Send, holders(Side::In)),
                 (Act::Recv | Act::Hold, _) => (Waiting::Receive, holders(Side::Out)),
-                (Act::Ready, _) => (Waiting::Demand, others),
-                (Act::Closed(_), _) => (Waiting::Closing, others),
+                (Act::Ready, _) => (Waiting::Demand, whoever),
+                (Act::Closed(_), _) => (Waiting::Closing, whoever),
             };
             let hears_of_it = releasers == 0 && !matches!(op.act, Act::Ready | Act::Closed(_));
-            let all = match waiting {
+            let any = match waiting {
                 Waiting::Send | Waiting::Receive => releasers | others,
                 _ => releasers,
             };
-            (!hears_of_it).then_some(((waiting, op.channel, releasers), all))
+            (!hears_of_it).then_some(((waiting, op.channel, releasers), any))
         };
         let ops = self.blocked_on(state, process)?;
         ops.into_iter().map(wait).collect()

@@ -4,7 +4,7 @@ use std::{
     future::{pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -271,22 +271,39 @@ fn what_fails_because_a_deadlock_ends_the_run_is_not_what_the_run_says() {
     assert_eq!(heard.load(Ordering::Relaxed), 2);
 }
 
+/// Waits until all who have captured the value have dropped it.
+fn until_dropped(value: &Weak<()>) {
+    let deadline = Instant::now() + LONG;
+    while value.strong_count() > 0 {
+        assert!(Instant::now() < deadline);
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn the_run_waits_for_a_thread_that_is_no_part_of_the_deadlock() {
     for way in WAYS {
         let mut net = Network::new("patient");
         let (a_out, a_in) = net.channel::<u32>("a");
         let (b_out, b_in) = net.channel::<u32>("b");
+        let both = Arc::new(());
         for (name, into, out) in [("first", a_in, b_out), ("second", b_in, a_out)] {
+            let captured = Arc::clone(&both);
             net.process(
                 name,
                 (into, out),
-                async |(into, _out): &(In<u32>, Out<u32>)| {
+                async move |(into, _out): &(In<u32>, Out<u32>)| {
                     into.recv().await?;
+                    drop(captured);
                     Ok(())
                 },
             );
         }
+        let both = {
+            let watched = Arc::downgrade(&both);
+            drop(both);
+            watched
+        };
         let (go, gone) = mpsc::channel::<()>();
         let ended = Arc::new(AtomicBool::new(false));
         let has_ended = Arc::clone(&ended);
@@ -295,14 +312,9 @@ fn the_run_waits_for_a_thread_that_is_no_part_of_the_deadlock() {
             has_ended.store(true, Ordering::Release);
             Ok(())
         });
-        let observer = net.observe();
         let releaser = thread::spawn(move || {
-            let deadline = Instant::now() + LONG;
             // Once only the thread is left, the deadlock of the others has ended the run.
-            while observer.snapshot().processes.len() > 1 {
-                assert!(Instant::now() < deadline);
-                thread::yield_now();
-            }
+            until_dropped(&both);
             go.send(()).unwrap();
         });
         let deadlock = way.deadlock(net);
@@ -487,23 +499,21 @@ fn what_a_thread_starts_after_a_deadlock_has_ended_the_run_is_dropped() {
         let ledger = Ledger::default();
         let mut net = Network::new("too late");
         let (a_out, a_in) = net.channel::<u32>("a");
+        let captured = Arc::new(());
+        let stuck = Arc::downgrade(&captured);
         net.process(
             "stuck",
             (a_out, a_in),
-            async |(a, _b): &(Out<u32>, In<u32>)| {
+            async move |(a, _b): &(Out<u32>, In<u32>)| {
                 a.send(1).await?;
+                drop(captured);
                 Ok(())
             },
         );
-        let observer = net.observe();
         let note = ledger.one();
         net.thread("starter", net.here(), move |here: &Here| {
-            let deadline = Instant::now() + LONG;
             // Once only the thread is left, the deadlock of the other has ended the run.
-            while observer.snapshot().processes.len() > 1 {
-                assert!(Instant::now() < deadline);
-                thread::yield_now();
-            }
+            until_dropped(&stuck);
             here.start("late", (), async move |(): &()| {
                 let _note = note;
                 pending::<()>().await;
