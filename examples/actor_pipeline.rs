@@ -12,12 +12,12 @@
 //! then a line for each stage with how long it worked and waited, and at the end the name of the slowest stage:
 //!
 //! ```text
-//! indexed 97 files with 725443 bytes in /tmp/handover-index.txt
+//! indexed 246 files with 1562756 bytes in /tmp/handover-index.txt
 //! stage   workers     taken    passed  waited for input      worked  waited for output
-//! source        1        97        97            0.0 ms      2.1 ms             4.7 ms
-//! read          2        97        97            9.0 ms      2.8 ms             2.2 ms
-//! hash          2        97        97            6.3 ms      7.2 ms             0.5 ms
-//! sink          1        97        97            6.2 ms      0.8 ms             0.0 ms
+//! source        1       246       246            0.0 ms      1.2 ms            32.0 ms
+//! read          2       246       246           17.0 ms      2.4 ms            43.0 ms
+//! hash          2       246       246           17.6 ms      8.0 ms            40.8 ms
+//! sink          1       246       246           32.1 ms      1.2 ms             0.0 ms
 //! slowest: hash
 //! ```
 //!
