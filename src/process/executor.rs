@@ -110,6 +110,9 @@ impl Executor {
                 retire(&self.registry, task, cause);
             }
             self.retire_those_within();
+            let within = self.local.turns_within();
+            turns += within;
+            straight += within;
         }
     }
 

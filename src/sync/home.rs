@@ -413,6 +413,12 @@ impl Local {
         self.within_left.set(WITHIN_MAX);
     }
 
+    /// How many turns were had within the one that began last.
+    #[inline]
+    pub(crate) fn turns_within(&self) -> u32 {
+        WITHIN_MAX - self.within_left.get()
+    }
+
     #[inline]
     fn run_next(&self, task: NonNull<Task>, home: &Home) {
         if let Some(other) = self.next.replace(Some(task)) {
