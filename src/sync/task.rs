@@ -121,6 +121,9 @@ impl<F: Future<Output = ()>> Whole<F> {
         free: Self::free,
     };
 
+    /// # Safety
+    ///
+    /// The task is the first field of a `Self` that is alive, and nobody else polls or drops its future meanwhile.
     unsafe fn poll(task: NonNull<Task>, context: &mut Context<'_>) -> Poll<()> {
         let whole = task.cast::<Self>();
         // SAFETY: alive, by the caller's word; the task is its first field, and nobody else has the future.
@@ -135,6 +138,9 @@ impl<F: Future<Output = ()>> Whole<F> {
         })
     }
 
+    /// # Safety
+    ///
+    /// As for [`poll`](Self::poll).
     unsafe fn clear(task: NonNull<Task>) {
         let whole = task.cast::<Self>();
         // SAFETY: as for `poll`.
@@ -145,6 +151,9 @@ impl<F: Future<Output = ()>> Whole<F> {
         });
     }
 
+    /// # Safety
+    ///
+    /// The task is the first field of a `Self` that was allocated as a box, and nobody refers to it any more.
     unsafe fn free(task: NonNull<Task>) {
         // SAFETY: allocated as a box of this type, and nobody refers to it any more.
         drop(unsafe { Box::from_raw(task.cast::<Self>().as_ptr()) });

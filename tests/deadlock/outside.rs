@@ -1,7 +1,7 @@
 //! What the network cannot see is never called a deadlock: wakers that somebody has, channels that are not the
 //! network's, ends that were taken out, futures that others poll. And it is one once nobody has them any more.
 //!
-//! A test that no alarm is raised lets the network be looked at for a while ([`LOOKED_AT`]) before it goes on.
+//! A test that no alarm is raised waits until they are seen to wait, has the network looked at many times, and goes on.
 
 use std::{
     future::poll_fn,
@@ -12,13 +12,13 @@ use std::{
     },
     task::{Poll, Waker},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use handover::{
     channel,
-    process::{BlockingIn, BlockingOut, In, Network, Out, RunError},
+    process::{BlockingIn, BlockingOut, Doing, In, Network, Observer, Out, RunError},
 };
 
 use crate::{
@@ -28,6 +28,26 @@ use crate::{
 
 /// In this time a deadlock would be found several times over.
 const LOOKED_AT: Duration = Duration::from_millis(200);
+/// When a test gives up.
+const LONG: Duration = Duration::from_mins(1);
+const LOOKS: usize = 200;
+
+/// Waits until each of these processes is seen to wait, and looks for a deadlock many times: there is none.
+fn look_often(observer: &Observer, waiting: &[&str]) {
+    let deadline = Instant::now() + LONG;
+    let waits = |name: &&str| {
+        let processes = observer.snapshot().processes;
+        let mut states = processes.iter().filter(|one| one.name == **name);
+        states.any(|one| matches!(one.state, Doing::Blocked | Doing::Outside))
+    };
+    while !waiting.iter().all(waits) {
+        assert!(Instant::now() < deadline, "{:?}", observer.snapshot());
+        thread::yield_now();
+    }
+    for _ in 0..LOOKS {
+        assert_eq!(observer.look(), None);
+    }
+}
 
 /// A network in which `a` waits for `outside`, and `b` for `a`.
 fn waits_for<Fut>(outside: Fut) -> Network
@@ -60,8 +80,9 @@ fn one_that_waits_for_a_oneshot_of_tokio() {
     for way in WAYS {
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
         let net = waits_for(async move { told.await.unwrap() });
+        let observer = net.observe();
         let teller = thread::spawn(move || {
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b"]);
             tell.send(()).unwrap();
         });
         way.run(net).unwrap();
@@ -82,9 +103,10 @@ fn one_whose_waker_a_thread_has() {
             give.send(context.waker().clone()).unwrap();
             Poll::Pending
         }));
+        let observer = net.observe();
         let holder = thread::spawn(move || {
             let waker = given.recv().unwrap();
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b"]);
             waker.wake();
         });
         way.run(net).unwrap();
@@ -114,7 +136,7 @@ fn one_whose_waker_was_dropped_is_deadlocked() {
         });
         let holder = thread::spawn(move || {
             let waker = given.recv().unwrap();
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b"]);
             assert_eq!(observer.snapshot().deadlock, None);
             drop(waker);
         });
@@ -132,8 +154,9 @@ fn one_that_waits_at_a_channel_that_is_not_the_networks() {
         let net = waits_for(async move {
             assert_eq!(rx.recv_async().await, Ok(1));
         });
+        let observer = net.observe();
         let sender = thread::spawn(move || {
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b"]);
             tx.send(1).unwrap();
         });
         way.run(net).unwrap();
@@ -166,8 +189,9 @@ fn one_that_wraps_the_wakers_of_its_parts() {
                 Ok(())
             },
         );
+        let observer = net.observe();
         let teller = thread::spawn(move || {
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b"]);
             tell.send(()).unwrap();
         });
         way.run(net).unwrap();
@@ -225,8 +249,9 @@ fn a_receive_that_was_polled_once_and_left() {
             y.send(1).await?;
             Ok(())
         });
+        let observer = net.observe();
         let teller = thread::spawn(move || {
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["a", "b", "c"]);
             tell.send(()).unwrap();
         });
         way.run(net).unwrap();
@@ -242,7 +267,7 @@ fn an_end_that_was_taken_out_may_release_at_any_time() {
             let kept = play::add(&mut net, &["a: x!out x? y!", "b: y? x!"], how);
             let observer = net.observe();
             let outside = thread::spawn(move || {
-                thread::sleep(LOOKED_AT);
+                look_often(&observer, &["a", "b"]);
                 let snapshot = observer.snapshot();
                 assert_eq!(snapshot.deadlock, None);
                 let x = snapshot
@@ -389,8 +414,9 @@ fn a_thread_that_waits_elsewhere() {
             x.send(1).await?;
             Ok(())
         });
+        let observer = net.observe();
         let teller = thread::spawn(move || {
-            thread::sleep(LOOKED_AT);
+            look_often(&observer, &["b"]);
             go.send(()).unwrap();
         });
         way.run(net).unwrap();
