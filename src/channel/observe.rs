@@ -72,8 +72,8 @@ pub(crate) trait Observed: Send + Sync {
     fn own(&self, home: &Home);
     /// Nobody owns the channel any more.
     fn disown(&self);
-    /// Closes the channel to both sides.
-    fn poison(&self, reason: Reason);
+    /// Closes the channel to both sides; returns whether that was not done before.
+    fn poison(&self, reason: Reason) -> bool;
 }
 
 impl<T: Send> Observed for Core<T> {
@@ -111,8 +111,8 @@ impl<T: Send> Observed for Core<T> {
         Core::disown(self);
     }
 
-    fn poison(&self, reason: Reason) {
-        Core::poison(self, reason);
+    fn poison(&self, reason: Reason) -> bool {
+        Core::poison(self, reason)
     }
 }
 

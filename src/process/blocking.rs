@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{input::In, out::Out};
 use crate::channel::{
-    Outstanding, Reason, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
-    Sender, TryRecvError, TrySendError,
+    Outstanding, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError,
     select::{ReceivesBlocking, SendsBlocking},
 };
 
@@ -62,11 +62,6 @@ impl<T> BlockingOut<T> {
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         self.0.is_disconnected()
-    }
-
-    /// Closes the channel to both sides, with a reason; see [`Sender::poison`].
-    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
-        self.0.end.poison(reason)
     }
 
     /// Takes an end out of the network; see [`Out::take_out`].
@@ -157,11 +152,6 @@ impl<T> BlockingIn<T> {
     #[must_use]
     pub fn outstanding(&self) -> Outstanding {
         self.0.outstanding()
-    }
-
-    /// Closes the channel to both sides, with a reason; see [`Receiver::poison`].
-    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
-        self.0.end.poison(reason)
     }
 
     /// Takes an end out of the network; see [`Out::take_out`].

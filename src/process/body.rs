@@ -167,6 +167,7 @@ fn fail<P: Bound>(registry: &Registry, id: u32, cause: Cause, ports: &P) {
         cause,
     };
     let reason = failure.to_string();
+    registry.note_failing(id);
     registry.fail(failure);
     ports.poison(&reason.into());
 }

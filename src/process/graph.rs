@@ -293,46 +293,65 @@ impl<'a> Shrinking<'a> {
 }
 
 /// Who can release an operation; `None` if somebody can whom the network does not know.
+///
+/// That is whoever holds an opposite end, or has the right to poison the channel; for what was accepted, its acceptor.
 fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
     let entry = tables.channels.get(op.channel)?;
     let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
-    if entry.open > 0 || tally.poisoned {
+    if entry.open > 0 || entry.outside_poisoners() > 0 {
         return None;
     }
     let holders = |side| entry.holders(side).iter().copied();
-    let releasers: Vec<u32> = match op.wait.operation {
-        Operation::Accepted => vec![op.acceptor?],
-        Operation::Send => holders(Side::Receiving).collect(),
+    let mut releasers: Vec<u32> = match op.wait.operation {
+        // Poison does not touch what was accepted.
+        Operation::Accepted => return Some(vec![op.acceptor?]),
+        // Whoever waits is about to hear of it.
+        _ if tally.poisoned => return None,
         // What was taken into custody within credit may be handed back, by whoever has it.
         Operation::Receive if tally.credit_untaken > 0 => return None,
+        Operation::Send | Operation::Demand => holders(Side::Receiving).collect(),
         Operation::Receive => holders(Side::Sending).collect(),
-        // Somebody of its own side may give a receiver up, or go.
-        // One that has ends of both sides waits for itself.
-        Operation::Demand | Operation::Closing => {
+        Operation::Closing => {
             let has = |side| entry.holders(side).contains(&op.process);
-            let is_on_both_sides = has(Side::Sending) && has(Side::Receiving);
-            let all = holders(Side::Sending).chain(holders(Side::Receiving));
-            all.filter(|&holder| is_on_both_sides || holder != op.process)
-                .collect()
+            match (has(Side::Sending), has(Side::Receiving)) {
+                (true, false) => holders(Side::Receiving).collect(),
+                (false, true) => holders(Side::Sending).collect(),
+                // Which side it waits for is not seen. If it is its own too, it waits for itself.
+                _ => {
+                    let mut all: Vec<u32> = holders(Side::Sending).collect();
+                    all.extend(holders(Side::Receiving));
+                    all
+                }
+            }
         }
     };
     // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
-    (!releasers.is_empty() || matches!(op.wait.operation, Operation::Demand | Operation::Closing))
-        .then_some(releasers)
+    if releasers.is_empty() {
+        return None;
+    }
+    let others = |poisoner: &&u32| **poisoner != op.process;
+    releasers.extend(entry.poisoners().iter().filter(others));
+    Some(releasers)
 }
 
-/// As [`releasers`], with those of its own side: they may poison the channel, and do if they fail.
+/// As [`releasers`], with those who hold an end of the channel and may end a wait on it by failing, while the run goes
+/// on as if nothing had happened, or is about to hear of it.
+///
+/// A process that fails poisons its channels, on either side. That it *may* fail releases nobody: no message will change
+/// hands by it, and the run has failed then. But the failure of an attached process is told to its owner alone.
 fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
     let mut releasers = releasers(tables, picture, op)?;
-    let own_side = match op.wait.operation {
-        Operation::Send => Side::Sending,
-        Operation::Receive => Side::Receiving,
-        // What was accepted poison does not touch; of the others both sides are there.
-        Operation::Accepted | Operation::Demand | Operation::Closing => return Some(releasers),
-    };
+    if op.wait.operation == Operation::Accepted {
+        return Some(releasers);
+    }
     let entry = tables.channels.get(op.channel)?;
-    let others = |holder: &&u32| **holder != op.process;
-    releasers.extend(entry.holders(own_side).iter().filter(others));
+    let may_fail = |holder: &&u32| {
+        let holder = tables.processes.get(**holder);
+        holder.is_some_and(|holder| holder.kind == Kind::Attached || holder.has_failed)
+    };
+    let holders = entry.holders(Side::Sending).iter();
+    let holders = holders.chain(entry.holders(Side::Receiving));
+    releasers.extend(holders.filter(may_fail).filter(|&&id| id != op.process));
     Some(releasers)
 }
 

@@ -7,6 +7,7 @@ use super::{
     input::In,
     out::Out,
     parcel::{Mobile, Openness, Parcel},
+    poisoner::Poisoner,
     ports::{Ports, Seat},
     registry::Registry,
 };
@@ -72,6 +73,17 @@ impl Here {
         &self,
         name: impl fmt::Display,
     ) -> (Parcel<Out<T>>, Parcel<In<T>>) {
+        let (out, into, _) = self.channel_with_poisoner(name);
+        (out, into)
+    }
+
+    /// As [`channel`](Self::channel), with the right to poison the channel. It is to be had here and from who has it, and
+    /// not from who has an end.
+    #[must_use]
+    pub fn channel_with_poisoner<T: Send + 'static>(
+        &self,
+        name: impl fmt::Display,
+    ) -> (Parcel<Out<T>>, Parcel<In<T>>, Parcel<Poisoner>) {
         let unbound = Unbound::new();
         let name = format!("{}/{name}", self.name());
         let channel = self.registry.add_channel(&name, &unbound);
@@ -83,7 +95,8 @@ impl Here {
             end: unbound.receiver(),
             openness: Openness::new(&self.registry, channel),
         };
-        (out, into)
+        let poisoner = Poisoner::parcel_of(&self.registry, channel, unbound.observed());
+        (out, into, poisoner)
     }
 
     /// As [`adopt`](Self::adopt), for whoever sees to it that the port does not leave this process.

@@ -13,7 +13,7 @@ use super::{
     ports::{Seat, Tie},
 };
 use crate::channel::{
-    ClosedFuture, Held, Outstanding, Reason, Receiver, RecvError, RecvFuture, RecvTimeoutFuture,
+    ClosedFuture, Held, Outstanding, Receiver, RecvError, RecvFuture, RecvTimeoutFuture,
     TryRecvError, observe::Unbound, select::Receives,
 };
 
@@ -136,11 +136,6 @@ impl<T> In<T> {
     #[must_use]
     pub fn outstanding(&self) -> Outstanding {
         self.end.outstanding()
-    }
-
-    /// Closes the channel to both sides, with a reason; see [`Receiver::poison`].
-    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
-        self.end.poison(reason)
     }
 
     /// Takes an end out of the network; see [`Out::take_out`](super::Out::take_out).

@@ -53,6 +53,7 @@ mod network;
 mod observe;
 mod out;
 mod parcel;
+mod poisoner;
 mod ports;
 mod ports_macro;
 mod registry;
@@ -79,6 +80,7 @@ pub use self::{
     network::Network,
     out::Out,
     parcel::{Mobile, Parcel},
+    poisoner::{PoisonToken, Poisoner},
     ports::{Bound, InToken, OutToken, Ports, Seat},
     ports_macro::{InThread, Twofold},
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},

@@ -7,7 +7,7 @@ use super::{
     ports::{Seat, Tie},
 };
 use crate::channel::{
-    ClosedFuture, ReadyFuture, Reason, SendFromFuture, SendFuture, SendTimeoutFromFuture,
+    ClosedFuture, ReadyFuture, SendFromFuture, SendFuture, SendTimeoutFromFuture,
     SendTimeoutFuture, Sender, TrySendError, observe::Unbound, select::Sends,
 };
 
@@ -113,11 +113,6 @@ impl<T> Out<T> {
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         self.end.is_disconnected()
-    }
-
-    /// Closes the channel to both sides, with a reason; see [`Sender::poison`].
-    pub fn poison(&self, reason: impl Into<Reason>) -> bool {
-        self.end.poison(reason)
     }
 
     /// Takes an end out of the network, for whoever is to use it: a thread, a task, a callback.

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::sync::Arc;
 
-/// An end that nobody is listed for.
+/// An end that nobody is listed for, or the right to poison its channel.
 pub(super) struct Openness {
     registry: Arc<Registry>,
     channel: u32,
+    is_poison: bool,
 }
 
 impl Openness {
@@ -23,17 +24,31 @@ impl Openness {
         Self {
             registry: Arc::clone(registry),
             channel,
+            is_poison: false,
+        }
+    }
+
+    pub(super) fn of_poison(registry: &Arc<Registry>, channel: u32) -> Self {
+        registry.take_poison(channel, None);
+        Self {
+            registry: Arc::clone(registry),
+            channel,
+            is_poison: true,
         }
     }
 }
 
 impl Drop for Openness {
     fn drop(&mut self) {
-        self.registry.close(self.channel);
+        if self.is_poison {
+            self.registry.leave_poison(self.channel, None);
+        } else {
+            self.registry.close(self.channel);
+        }
     }
 }
 
-/// An end of a channel on its way to another process, inside a message.
+/// An end of a channel, or the right to poison it, on its way to another process, inside a message.
 ///
 /// Its channel is open until the process that gets it has adopted it ([`Here::adopt`](super::Here::adopt)), or it is dropped.
 pub struct Parcel<P: Mobile> {

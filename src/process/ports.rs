@@ -11,6 +11,7 @@ use super::{
     here::{Here, HereToken},
     input::In,
     out::Out,
+    poisoner::PoisonToken,
     registry::{Registry, Side},
 };
 use crate::{
@@ -26,8 +27,8 @@ pub struct Seat<'a> {
 
 /// Tokens that a process can be given, and the ports that it borrows for them.
 ///
-/// It is implemented for [`OutToken`], [`InToken`], [`HereToken`], for tuples of tokens, for vectors and arrays of them,
-/// for options of them, and for the structs that [`ports!`](crate::ports) declares.
+/// It is implemented for [`OutToken`], [`InToken`], [`PoisonToken`], [`HereToken`], for tuples of tokens, for vectors and
+/// arrays of them, for options of them, and for the structs that [`ports!`](crate::ports) declares.
 pub trait Ports: Send {
     /// What a process borrows: its operations are futures.
     type Async: Bound;
@@ -98,6 +99,13 @@ macro_rules! token {
                     registry: Arc::clone(&self.registry),
                     channel: self.channel,
                 }
+            }
+
+            /// The right to poison the channel, for whichever process is given it, or for somebody outside. The ends
+            /// themselves do not have it.
+            #[must_use]
+            pub fn poisoner(&self) -> PoisonToken {
+                PoisonToken::new(&self.registry, self.channel, self.unbound.observed())
             }
 
             fn check(&self, seat: &Seat<'_>) {

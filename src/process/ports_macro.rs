@@ -63,7 +63,7 @@ use super::{
 /// ```
 ///
 /// A field is whatever a process can have: an [`In`], an [`Out`], a
-/// [`Here`], a tuple, vector, array or option of these, or another such struct. (A field's name
+/// [`Poisoner`](crate::process::Poisoner), a [`Here`], a tuple, vector, array or option of these, or another such struct. (A field's name
 /// must not be that of a type in its declaration.)
 ///
 /// For messages of any type two names are declared: of the type that the process borrows, and of the struct.

@@ -58,6 +58,8 @@ pub(super) struct ProcessEntry {
     pub(super) kind: Kind,
     /// Whether it can end, or go on, because of something that the network cannot see.
     pub(super) is_open: bool,
+    /// It has failed, and is about to poison what it holds.
+    pub(super) has_failed: bool,
     /// No other process ever has the same.
     pub(super) serial: u64,
     pub(super) history: Cell<History>,
@@ -70,12 +72,32 @@ pub(super) struct ChannelEntry {
     pub(super) receivers: SmallVec<[u32; 1]>,
     /// Ends that nobody is listed for.
     pub(super) open: u32,
+    /// Who has the right to poison it; most channels have nobody.
+    poisoners: Option<Box<Poisoners>>,
     /// Changes with every change of the above.
     pub(super) version: u64,
     pub(super) rate: Cell<Rate>,
 }
 
+/// Who has the right to poison a channel.
+#[derive(Default)]
+struct Poisoners {
+    processes: Vec<u32>,
+    /// How many have it whom the network does not know.
+    outside: u32,
+}
+
 impl ChannelEntry {
+    /// The processes that have the right to poison it.
+    pub(super) fn poisoners(&self) -> &[u32] {
+        self.poisoners.as_ref().map_or(&[], |all| &all.processes)
+    }
+
+    /// How many have that right whom the network does not know.
+    pub(super) fn outside_poisoners(&self) -> u32 {
+        self.poisoners.as_ref().map_or(0, |all| all.outside)
+    }
+
     pub(super) fn holders(&self, side: Side) -> &SmallVec<[u32; 1]> {
         match side {
             Side::Sending => &self.senders,
@@ -91,7 +113,10 @@ impl ChannelEntry {
     }
 
     fn is_forsaken(&self) -> bool {
-        self.open == 0 && self.senders.is_empty() && self.receivers.is_empty()
+        self.open == 0
+            && self.senders.is_empty()
+            && self.receivers.is_empty()
+            && self.poisoners.is_none()
     }
 }
 
@@ -225,8 +250,9 @@ impl Registry {
                 entry.is_some_and(|entry| entry.kind == Kind::Process)
             };
             for (_, entry) in tables.channels.iter() {
-                let mut holders = entry.senders.iter().chain(&entry.receivers);
-                if entry.open == 0 && holders.all(is_run_here) {
+                let holders = entry.senders.iter().chain(&entry.receivers);
+                let mut all = holders.chain(entry.poisoners());
+                if entry.open == 0 && entry.outside_poisoners() == 0 && all.all(is_run_here) {
                     entry.observed.own(&self.home);
                 }
             }
@@ -301,6 +327,7 @@ impl Registry {
                 senders: SmallVec::new(),
                 receivers: SmallVec::new(),
                 open: 0,
+                poisoners: None,
                 version,
                 rate: Cell::new(Rate::default()),
             },
@@ -331,6 +358,7 @@ impl Registry {
                 task,
                 kind,
                 is_open,
+                has_failed: false,
                 serial,
                 history: Cell::new(History::begun(self.age_ms())),
             },
@@ -342,6 +370,13 @@ impl Registry {
     pub(super) fn close_process(&self, id: u32) {
         if let Some(entry) = self.tables.lock().processes.get_mut(id) {
             entry.is_open = false;
+        }
+    }
+
+    /// A process has failed: whoever waits at a channel of which it has an end is about to hear of it.
+    pub(super) fn note_failing(&self, id: u32) {
+        if let Some(entry) = self.tables.lock().processes.get_mut(id) {
+            entry.has_failed = true;
         }
     }
 
@@ -428,6 +463,38 @@ impl Registry {
     /// An end is out in the open no more.
     pub(super) fn close(&self, channel: u32) {
         self.change_channel(channel, |entry| entry.open -= 1);
+    }
+
+    /// A process, or somebody outside where none is named, has the right to poison a channel from now on.
+    pub(super) fn take_poison(&self, channel: u32, process: Option<u32>) {
+        self.change_channel(channel, |entry| {
+            let poisoners = entry.poisoners.get_or_insert_default();
+            match process {
+                Some(process) => poisoners.processes.push(process),
+                None => poisoners.outside += 1,
+            }
+        });
+    }
+
+    /// It has that right no more.
+    pub(super) fn leave_poison(&self, channel: u32, process: Option<u32>) {
+        self.change_channel(channel, |entry| {
+            let Some(poisoners) = &mut entry.poisoners else {
+                return;
+            };
+            match process {
+                Some(process) => {
+                    let mut all = poisoners.processes.iter();
+                    if let Some(at) = all.position(|&other| other == process) {
+                        poisoners.processes.swap_remove(at);
+                    }
+                }
+                None => poisoners.outside -= 1,
+            }
+            if poisoners.processes.is_empty() && poisoners.outside == 0 {
+                entry.poisoners = None;
+            }
+        });
     }
 
     /// Channels of which nobody has an end, from which nothing can come any more, are forgotten.

@@ -52,6 +52,8 @@ fn channel(name: &str, sender: &str, receiver: &str) -> ChannelSeen {
         senders: vec![sender.to_owned()],
         receivers: vec![receiver.to_owned()],
         open_ends: 0,
+        poisoners: Vec::new(),
+        outside_poisoners: 0,
         handed_over: 0,
         per_second: 0.0,
         sends_waiting: 0,

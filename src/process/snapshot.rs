@@ -153,6 +153,12 @@ pub struct ChannelSeen {
     pub receivers: Vec<String>,
     /// Ends that somebody has whom the network does not know, or that are under way in a parcel.
     pub open_ends: u32,
+    /// The processes that have the right to poison it, by full names.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub poisoners: Vec<String>,
+    /// How many have that right whom the network does not know.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub outside_poisoners: u32,
     /// Messages that have changed hands.
     pub handed_over: u64,
     /// Messages that have changed hands a second, lately.
@@ -394,6 +400,8 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
                 senders: graph::names(tables, entry.holders(Side::Sending).iter().copied()),
                 receivers: graph::names(tables, entry.holders(Side::Receiving).iter().copied()),
                 open_ends: entry.open,
+                poisoners: graph::names(tables, entry.poisoners().iter().copied()),
+                outside_poisoners: entry.outside_poisoners(),
                 handed_over: tally.handed_over,
                 per_second: f64::from(entry.rate.get().per_second),
                 sends_waiting,

@@ -102,6 +102,13 @@ fn channel_rows(channels: &[ChannelSeen]) -> Vec<Vec<String>> {
         }
         if channel.is_poisoned {
             notes.push("poisoned".to_owned());
+        } else if !channel.poisoners.is_empty() || channel.outside_poisoners > 0 {
+            let mut names = listed(&channel.poisoners, " or ");
+            if channel.outside_poisoners > 0 {
+                names.push_str(if names.is_empty() { "" } else { " or " });
+                names.push_str("somebody outside");
+            }
+            notes.push(format!("{names} may poison it"));
         }
         rows.push(vec![
             shown(&channel.name),

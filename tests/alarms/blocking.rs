@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use handover::{
-    channel::{RecvError, RecvTimeoutError, SendError, SendTimeoutError},
-    process::{BlockingIn, BlockingOut},
+    channel::Reason,
+    process::{BlockingIn, BlockingOut, Poisoner},
     select,
 };
 
 use crate::{
-    board::{Board, job_of_receiver, job_of_sender},
+    board::{Board, POISON, job_of_poisoner, job_of_receiver, job_of_sender, poison_of},
     model::{Seen, word},
     ports::{Ports, TIMEOUT, choose},
     program::{Act, Op, Program, Side, Step},
@@ -20,11 +20,15 @@ pub(crate) fn play_blocking(
     board: &Board,
     program: &Program,
     me: usize,
-    outs: &[BlockingOut<u32>],
-    ins: &[BlockingIn<u32>],
+    (outs, ins, rights): &(Vec<BlockingOut<u32>>, Vec<BlockingIn<u32>>, Vec<Poisoner>),
 ) {
     let script = &program.scripts[me];
-    let ports = Ports { script, outs, ins };
+    let ports = Ports {
+        script,
+        rights,
+        outs,
+        ins,
+    };
     let mut seen = Seen::default();
     let mut show = |change: &dyn Fn(&mut Seen)| {
         change(&mut seen);
@@ -61,7 +65,7 @@ fn perform_blocking(
             timed,
             biased,
         } => {
-            let heard = |is_poisoned| board.hear(is_poisoned);
+            let heard = |poison: Option<&Reason>| board.hear(poison);
             choose!(select, *biased, *timed, ports.guards(guards), heard);
         }
         Step::Accept { channel, inner } => {
@@ -69,7 +73,7 @@ fn perform_blocking(
                 accepted();
                 do_blocking(board, ports, *inner, false);
             });
-            board.hear(result.is_err_and(|error| matches!(error, RecvError::Poisoned(_))));
+            board.hear(poison_of(&result));
         }
         Step::TakeOut {
             side,
@@ -79,6 +83,11 @@ fn perform_blocking(
             Side::Out => job_of_sender(ports.out(*channel).take_out(), *used),
             Side::In => job_of_receiver(ports.inward(*channel).take_out(), *used),
         }),
+        Step::Poison(channel) => drop(ports.poisoner(*channel).poison(POISON)),
+        Step::TakeRight { channel, used } => {
+            let right = ports.poisoner(*channel).take_out();
+            board.ask(job_of_poisoner(right, *used));
+        }
         other => unreachable!("a thread cannot {other}"),
     }
 }
@@ -90,22 +99,12 @@ fn do_blocking(
     timed: bool,
 ) {
     let channel = op.channel;
-    board.hear(match (op.act, timed) {
-        (Act::Send, false) => {
-            let sent = ports.out(channel).send(1);
-            sent.is_err_and(|error| matches!(error, SendError::Poisoned(..)))
-        }
+    match (op.act, timed) {
+        (Act::Send, false) => board.hear(poison_of(&ports.out(channel).send(1))),
         (Act::Send, true) => {
-            let sent = ports.out(channel).send_timeout(1, TIMEOUT);
-            sent.is_err_and(|error| matches!(error, SendTimeoutError::Poisoned(..)))
+            board.hear(poison_of(&ports.out(channel).send_timeout(1, TIMEOUT)));
         }
-        (_, false) => {
-            let got = ports.inward(channel).recv();
-            got.is_err_and(|error| matches!(error, RecvError::Poisoned(_)))
-        }
-        (_, true) => {
-            let got = ports.inward(channel).recv_timeout(TIMEOUT);
-            got.is_err_and(|error| matches!(error, RecvTimeoutError::Poisoned(_)))
-        }
-    });
+        (_, false) => board.hear(poison_of(&ports.inward(channel).recv())),
+        (_, true) => board.hear(poison_of(&ports.inward(channel).recv_timeout(TIMEOUT))),
+    }
 }

@@ -10,7 +10,45 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use handover::{
+    channel::{Reason, RecvError, RecvTimeoutError, SendError, SendTimeoutError},
+    process::Poisoner,
+};
+
 use crate::program::Program;
+
+/// Why a program poisons a channel.
+pub(crate) const POISON: &str = "of the program";
+
+/// An error that may be due to poison.
+pub(crate) trait MayBePoison {
+    fn poison(&self) -> Option<&Reason>;
+}
+
+macro_rules! may_be_poison {
+    ($(($($T:ident)?) $Error:ty: $pattern:pat => $reason:ident;)+) => {$(
+        impl$(<$T>)? MayBePoison for $Error {
+            fn poison(&self) -> Option<&Reason> {
+                match self {
+                    $pattern => Some($reason),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+may_be_poison! {
+    () RecvError: Self::Poisoned(reason) => reason;
+    () RecvTimeoutError: Self::Poisoned(reason) => reason;
+    (T) SendError<T>: Self::Poisoned(_, reason) => reason;
+    (T) SendTimeoutError<T>: Self::Poisoned(_, reason) => reason;
+}
+
+/// Why the channel of an operation was poisoned, if that is why it failed.
+pub(crate) fn poison_of<T, E: MayBePoison>(result: &Result<T, E>) -> Option<&Reason> {
+    result.as_ref().err().and_then(MayBePoison::poison)
+}
 
 /// What somebody outside is asked to do.
 pub(crate) enum Job {
@@ -121,10 +159,10 @@ impl Board {
         self.torn.store(true, Ordering::SeqCst);
     }
 
-    /// A thread hears that its channel is poisoned, which only the end of the run does: before anybody hears of it from
-    /// that thread.
-    pub(crate) fn hear(&self, is_poisoned: bool) {
-        if is_poisoned {
+    /// A thread hears that its channel is poisoned. If it is not the program that has done it, the end of the run has:
+    /// before anybody hears of it from that thread.
+    pub(crate) fn hear(&self, poison: Option<&Reason>) {
+        if poison.is_some_and(|reason| reason.to_string() != POISON) {
             self.tear();
         }
     }
@@ -177,6 +215,16 @@ pub(crate) fn job_of_sender(end: handover::Sender<u32>, used: bool) -> Job {
         }))
     } else {
         Job::Drop(Box::new(end))
+    }
+}
+
+pub(crate) fn job_of_poisoner(right: Poisoner, used: bool) -> Job {
+    if used {
+        Job::Use(Box::pin(async move {
+            right.poison(POISON);
+        }))
+    } else {
+        Job::Drop(Box::new(right))
     }
 }
 

@@ -51,6 +51,7 @@ struct Features {
     outsiders: bool,
     wakers: bool,
     yields: bool,
+    poison: bool,
 }
 
 impl Features {
@@ -67,6 +68,7 @@ impl Features {
             outsiders: often(20),
             wakers: often(20),
             yields: often(30),
+            poison: often(25),
         }
     }
 }
@@ -263,6 +265,11 @@ impl<'a> Maker<'a> {
                 let to = at + self.dice.below(steps.len() - at + 1);
                 insert(&mut steps, to, Step::DropLeft);
             }
+            if self.has.poison && self.dice.chance(8) {
+                let poison = Step::Poison(self.channel());
+                insert(&mut steps, at - 1, poison);
+                at += 1;
+            }
             if self.has.yields && self.dice.chance(20) {
                 insert(&mut steps, at - 1, Step::Yield);
                 at += 1;
@@ -271,6 +278,7 @@ impl<'a> Maker<'a> {
         let mut script = Script {
             body,
             ends: Vec::new(),
+            rights: Vec::new(),
             steps,
         };
         while body == Body::Thread
@@ -286,6 +294,12 @@ impl<'a> Maker<'a> {
             );
             if !script.ends.contains(&end) {
                 script.ends.push(end);
+            }
+        }
+        if self.has.poison && self.dice.chance(20) {
+            let right = self.channel();
+            if !script.rights.contains(&right) {
+                script.rights.push(right);
             }
         }
         script
@@ -304,6 +318,12 @@ impl<'a> Maker<'a> {
                     used,
                 };
                 insert(&mut script.steps, at, step);
+            }
+            if self.has.outsiders && self.dice.chance(15) && !script.rights.is_empty() {
+                let channel = self.dice.pick(&script.rights);
+                let at = self.dice.below(script.steps.len() + 1);
+                let used = self.dice.chance(50);
+                insert(&mut script.steps, at, Step::TakeRight { channel, used });
             }
             if self.has.wakers && script.body == Body::Process && self.dice.chance(40) {
                 let at = self.dice.below(script.steps.len() + 1);

@@ -80,12 +80,14 @@ pub(crate) struct State {
     pub(crate) outsiders: Vec<Outsider>,
     /// Channels of which an end was taken out.
     pub(crate) open: u16,
+    /// Channels that were poisoned.
+    pub(crate) poisoned: u16,
 }
 
 impl Hash for State {
     /// Of the most telling parts, since going through all that is derived takes most of the search's time.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let mut sum = u64::from(self.open);
+        let mut sum = u64::from(self.open) | u64::from(self.poisoned) << 16;
         let mut add = |value: u64| {
             sum = (sum ^ value)
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -161,6 +163,7 @@ impl<'a> Model<'a> {
             processes: vec![fresh; self.program.scripts.len()],
             outsiders: vec![Outsider::Nobody; self.taken_out.len()],
             open: 0,
+            poisoned: 0,
         };
         for process in 0..state.processes.len() {
             self.go_on(&mut state, process);
@@ -182,10 +185,37 @@ impl<'a> Model<'a> {
         holders.fold(0, |all, one: u16| all | one)
     }
 
+    /// Which processes may poison this channel.
+    pub(crate) fn poisoners(&self, state: &State, channel: usize) -> u16 {
+        let scripts = self.program.scripts.iter().zip(&state.processes);
+        let able = scripts.enumerate().filter_map(|(process, (script, now))| {
+            (!now.ended && script.may_poison(channel)).then_some(1 << process)
+        });
+        able.fold(0, |all, one: u16| all | one)
+    }
+
+    /// Whether somebody outside may poison this channel.
+    pub(crate) fn is_poisoner_outside(&self, state: &State, channel: usize) -> bool {
+        let mut outside = self.taken_out.iter().zip(&state.outsiders);
+        outside.any(|(&(process, step), now)| {
+            let has_it = !matches!(now, Outsider::Nobody | Outsider::Gone);
+            let step = &self.program.scripts[process].steps[step];
+            has_it && matches!(step, Step::TakeRight { channel: of, .. } if *of == channel)
+        })
+    }
+
+    pub(crate) fn is_poisoned(state: &State, channel: usize) -> bool {
+        state.poisoned >> channel & 1 == 1
+    }
+
+    /// Whether who is on the other side hears that nobody is on this one.
     pub(crate) fn is_closed(&self, state: &State, side: Side, channel: usize) -> bool {
         let outside = self.taken_out.iter().zip(&state.outsiders);
         let mut outside =
             outside.filter(|(_, now)| !matches!(now, Outsider::Nobody | Outsider::Gone));
+        if Self::is_poisoned(state, channel) {
+            return true;
+        }
         self.holders(state, side, channel) == 0
             && !outside.any(|(&(process, step), _)| {
                 matches!(self.program.scripts[process].steps[step],

@@ -71,7 +71,8 @@ impl Moves<'_, '_> {
                 if !takes || is_left(receive.at) || receive.at == send.at {
                     continue;
                 }
-                if receive.op.channel == send.op.channel {
+                let is_poisoned = Model::is_poisoned(self.from, send.op.channel);
+                if receive.op.channel == send.op.channel && !is_poisoned {
                     let may_fail = self.is_stranding(send.op.channel, receive.at);
                     self.push(may_fail, |model, state| meet(model, state, send, receive));
                 }
@@ -108,7 +109,10 @@ impl Moves<'_, '_> {
     /// A receive that was left is woken for a sender, and does nothing about it.
     fn wakings(&mut self) {
         for left in self.offers.clone() {
-            if !is_left(left.at) || left.op.act != Act::Recv {
+            if !is_left(left.at)
+                || left.op.act != Act::Recv
+                || Model::is_poisoned(self.from, left.op.channel)
+            {
                 continue;
             }
             let mut others = self.offers.iter();
@@ -155,6 +159,22 @@ impl Moves<'_, '_> {
                     model.advance(state, process);
                 });
             }
+            Some(&Step::Poison(channel)) => self.push(false, |model, state| {
+                state.poisoned |= 1 << channel;
+                model.advance(state, process);
+            }),
+            Some(&Step::TakeRight { used, .. }) => {
+                let place = (process, usize::from(now.step));
+                let number = self.model.taken_out.iter().position(|out| *out == place);
+                self.push(false, |model, state| {
+                    state.outsiders[number.expect("each such step is listed")] = if used {
+                        Outsider::Uses(Part::Free)
+                    } else {
+                        Outsider::Drops
+                    };
+                    model.advance(state, process);
+                });
+            }
             Some(Step::Leave(op)) => self.leave(process, *op),
             _ => {}
         }
@@ -168,7 +188,8 @@ impl Moves<'_, '_> {
                 Act::Send => matches!(other.op.act, Act::Recv | Act::Hold) && !is_left(other.at),
                 _ => other.op.act == Act::Send,
             };
-            if meets && other.op.channel == op.channel {
+            let is_poisoned = Model::is_poisoned(self.from, op.channel);
+            if meets && other.op.channel == op.channel && !is_poisoned {
                 self.push(false, |model, state| {
                     model.advance(state, process);
                     if other.op.act == Act::Hold {
@@ -199,6 +220,15 @@ impl Moves<'_, '_> {
         for (number, now) in self.from.outsiders.iter().enumerate() {
             if *now == Outsider::Drops {
                 self.push(false, |_, state| state.outsiders[number] = Outsider::Gone);
+            }
+            let (process, step) = self.model.taken_out[number];
+            let step = &self.model.program.scripts[process].steps[step];
+            if let (Outsider::Uses(_), Step::TakeRight { channel, .. }) = (now, step) {
+                let channel = *channel;
+                self.push(false, |_, state| {
+                    state.poisoned |= 1 << channel;
+                    state.outsiders[number] = Outsider::Gone;
+                });
             }
         }
     }

@@ -12,7 +12,8 @@ use std::{
 };
 
 use handover::process::{
-    BlockingIn, BlockingOut, Deadlock, In, InToken, Network, OnDeadlock, Out, OutToken, RunError,
+    BlockingIn, BlockingOut, Deadlock, In, InToken, Network, OnDeadlock, Out, OutToken, Poisoner,
+    RunError,
 };
 
 use crate::{
@@ -149,22 +150,24 @@ pub(crate) fn build(program: &Arc<Program>, stage: &Arc<Stage>, manner: Manner) 
         let outs: Vec<_> = outs.map(|number| tokens[number].0.share()).collect();
         let ins = script.channels(Side::In).into_iter();
         let ins: Vec<_> = ins.map(|number| tokens[number].1.share()).collect();
+        let rights = script.rights.iter();
+        let rights: Vec<_> = rights.map(|number| tokens[*number].0.poisoner()).collect();
         let (program, stage) = (Arc::clone(program), Arc::clone(stage));
         match script.body {
             Body::Process => net.process(
                 format!("p{me}"),
-                (outs, ins),
-                async move |(outs, ins): &(Vec<Out<u32>>, Vec<In<u32>>)| {
-                    let playing = play(&stage.board, &program, me, outs, ins);
+                (outs, ins, rights),
+                async move |ports: &(Vec<Out<u32>>, Vec<In<u32>>, Vec<Poisoner>)| {
+                    let playing = play(&stage.board, &program, me, ports);
                     Canary::new(&stage.board, playing).await;
                     Ok(())
                 },
             ),
             Body::Thread => net.thread(
                 format!("p{me}"),
-                (outs, ins),
-                move |(outs, ins): &(Vec<BlockingOut<u32>>, Vec<BlockingIn<u32>>)| {
-                    play_blocking(&stage.board, &program, me, outs, ins);
+                (outs, ins, rights),
+                move |ports: &(Vec<BlockingOut<u32>>, Vec<BlockingIn<u32>>, Vec<Poisoner>)| {
+                    play_blocking(&stage.board, &program, me, ports);
                     Ok(())
                 },
             ),

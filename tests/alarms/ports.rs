@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use handover::process::Poisoner;
+
 use crate::program::{Act, Op, Script, Side};
 
 /// How long a timed step waits.
@@ -10,6 +12,8 @@ pub(crate) const TIMEOUT: Duration = Duration::from_micros(300);
 /// The ports of a process, by the numbers of their channels.
 pub(crate) struct Ports<'a, O, I> {
     pub(crate) script: &'a Script,
+    /// The rights, by their place in the script.
+    pub(crate) rights: &'a [Poisoner],
     pub(crate) outs: &'a [O],
     pub(crate) ins: &'a [I],
 }
@@ -19,6 +23,12 @@ impl<'a, O, I> Ports<'a, O, I> {
         let channels = self.script.channels(side);
         let at = channels.iter().position(|own| *own == channel);
         at.expect("a script has the ends that it uses")
+    }
+
+    pub(crate) fn poisoner(&self, channel: usize) -> &'a Poisoner {
+        let mut rights = self.script.rights.iter();
+        let at = rights.position(|own| *own == channel);
+        &self.rights[at.expect("a script has the rights that it uses")]
     }
 
     pub(crate) fn out(&self, channel: usize) -> &'a O {
@@ -48,11 +58,11 @@ macro_rules! alternation {
                 let (more, other) = (rest.first().unwrap_or(r), others.first().unwrap_or(s));
                 $select! {
                     $($bias)*
-                    recv(r) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::RecvError::Poisoned(_)))),
-                    send(s, &mut first) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::SendError::Poisoned(..)))),
+                    recv(r) -> it => $heard($crate::board::poison_of(&it)),
+                    send(s, &mut first) -> it => $heard($crate::board::poison_of(&it)),
                     recv(more) -> it, if !rest.is_empty() =>
-                        $heard(it.is_err_and(|error| matches!(error, handover::channel::RecvError::Poisoned(_)))),
-                    send(other, &mut second) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::SendError::Poisoned(..)))),
+                        $heard($crate::board::poison_of(&it)),
+                    send(other, &mut second) -> it => $heard($crate::board::poison_of(&it)),
                     $($timer)*
                 }
             }
@@ -60,9 +70,9 @@ macro_rules! alternation {
                 let more = rest.first().unwrap_or(r);
                 $select! {
                     $($bias)*
-                    recv(r) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::RecvError::Poisoned(_)))),
+                    recv(r) -> it => $heard($crate::board::poison_of(&it)),
                     recv(more) -> it, if !rest.is_empty() =>
-                        $heard(it.is_err_and(|error| matches!(error, handover::channel::RecvError::Poisoned(_)))),
+                        $heard($crate::board::poison_of(&it)),
                     $($timer)*
                 }
             }
@@ -70,8 +80,8 @@ macro_rules! alternation {
                 let other = others.first().unwrap_or(s);
                 $select! {
                     $($bias)*
-                    send(s, &mut first) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::SendError::Poisoned(..)))),
-                    send(other, &mut second) -> it => $heard(it.is_err_and(|error| matches!(error, handover::channel::SendError::Poisoned(..)))),
+                    send(s, &mut first) -> it => $heard($crate::board::poison_of(&it)),
+                    send(other, &mut second) -> it => $heard($crate::board::poison_of(&it)),
                     $($timer)*
                 }
             }

@@ -70,6 +70,10 @@ pub(crate) enum Step {
         channel: usize,
         used: bool,
     },
+    /// Poisons a channel.
+    Poison(usize),
+    /// Takes the right to poison a channel out, for somebody outside who drops it, or uses it and drops it.
+    TakeRight { channel: usize, used: bool },
     /// Gives a clone of the waker to somebody outside, who wakes with it or not, and drops it.
     KeepWaker { wakes: bool },
     /// Waits for somebody outside.
@@ -120,7 +124,10 @@ impl Step {
         match self {
             Self::Do { op, .. } => matches!(op.act, Act::Send | Act::Recv),
             Self::Accept { inner, .. } => matches!(inner.act, Act::Send | Act::Recv),
-            Self::Select { .. } | Self::TakeOut { .. } => true,
+            Self::Select { .. }
+            | Self::TakeOut { .. }
+            | Self::Poison(_)
+            | Self::TakeRight { .. } => true,
             _ => false,
         }
     }
@@ -137,6 +144,8 @@ pub(crate) struct Script {
     pub(crate) body: Body,
     /// Ends that it has, whether it uses them or not; each once.
     pub(crate) ends: Vec<(Side, usize)>,
+    /// Channels that it may poison, whether it does or not; each once.
+    pub(crate) rights: Vec<usize>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -151,13 +160,22 @@ impl Script {
         ends.map(|(_, channel)| *channel).collect()
     }
 
-    /// Adds the ends that its steps need.
+    pub(crate) fn may_poison(&self, channel: usize) -> bool {
+        self.rights.contains(&channel)
+    }
+
+    /// Adds the ends that its steps need, and the rights.
     pub(crate) fn equip(&mut self) {
         let mut needed: Vec<(Side, usize)> = Vec::new();
         for step in &self.steps {
             needed.extend(step.ops().iter().map(|op| (op.side(), op.channel)));
             if let Step::TakeOut { side, channel, .. } = step {
                 needed.push((*side, *channel));
+            }
+            if let Step::Poison(channel) | Step::TakeRight { channel, .. } = step
+                && !self.rights.contains(channel)
+            {
+                self.rights.push(*channel);
             }
         }
         for end in needed {
@@ -209,10 +227,11 @@ impl Program {
         self.scripts.len() <= PROCESSES_MAX && self.scripts.iter().all(Script::fits)
     }
 
-    /// Those that are outside of it in the end: the steps that take an end out, by process and step.
+    /// Those that are outside of it in the end: the steps that take an end or a right out, by process and step.
     pub(crate) fn taken_out(&self) -> Vec<(usize, usize)> {
         let steps = |(process, script): (usize, &Script)| {
-            let is_such = |step: &Step| matches!(step, Step::TakeOut { .. });
+            let is_such =
+                |step: &Step| matches!(step, Step::TakeOut { .. } | Step::TakeRight { .. });
             let steps: Vec<_> = script.steps.iter().enumerate().collect();
             let steps = steps.into_iter().filter(move |(_, step)| is_such(step));
             steps.map(move |(at, _)| (process, at)).collect::<Vec<_>>()
@@ -265,6 +284,11 @@ impl fmt::Display for Step {
                 let used = if *used { " to use" } else { " to drop" };
                 write!(f, "take out {side:?} c{channel}{used}")
             }
+            Self::Poison(channel) => write!(f, "poison c{channel}"),
+            Self::TakeRight { channel, used } => {
+                let used = if *used { " to use" } else { " to drop" };
+                write!(f, "take out the right to poison c{channel}{used}")
+            }
             Self::KeepWaker { wakes } => {
                 let wakes = if *wakes { "to wake" } else { "to drop" };
                 write!(f, "give waker away {wakes}")
@@ -288,6 +312,14 @@ impl fmt::Display for Program {
                     !script.steps.iter().any(|step| step.ops().iter().any(uses))
                 })
                 .map(|(side, channel)| format!("{side:?} c{channel}"))
+                .collect();
+            let unused_rights = script.rights.iter().filter(|channel| {
+                let uses = |step: &Step| matches!(step, Step::Poison(own) | Step::TakeRight { channel: own, .. } if own == *channel);
+                !script.steps.iter().any(uses)
+            });
+            let unused: Vec<_> = unused
+                .into_iter()
+                .chain(unused_rights.map(|channel| format!("the right to poison c{channel}")))
                 .collect();
             write!(f, "  p{number} {:?}: {}", script.body, steps.join("; "))?;
             if !unused.is_empty() {

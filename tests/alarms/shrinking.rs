@@ -79,6 +79,13 @@ fn smaller(program: &Program) -> Vec<Program> {
                 script.equip();
             });
         }
+        for right in 0..script.rights.len() {
+            change(&mut |program| {
+                let script = &mut program.scripts[process];
+                script.rights.remove(right);
+                script.equip();
+            });
+        }
         for (at, step) in script.steps.iter().enumerate() {
             for simple in simpler(step) {
                 change(&mut |program| program.scripts[process].steps[at] = simple.clone());

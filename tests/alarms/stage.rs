@@ -8,12 +8,13 @@ use std::{
 };
 
 use handover::{
-    process::{HeldIn, In, Out},
+    channel::Reason,
+    process::{HeldIn, In, Out, Poisoner},
     select_async,
 };
 
 use crate::{
-    board::{Bell, Board, Job, job_of_receiver, job_of_sender},
+    board::{Bell, Board, Job, POISON, job_of_poisoner, job_of_receiver, job_of_sender},
     model::{Seen, word},
     ports::{Ports, TIMEOUT, choose},
     program::{Act, Op, Program, Side, Step},
@@ -37,14 +38,18 @@ pub(crate) async fn play(
     board: &Board,
     program: &Program,
     me: usize,
-    outs: &[Out<u32>],
-    ins: &[In<u32>],
+    (outs, ins, rights): &(Vec<Out<u32>>, Vec<In<u32>>, Vec<Poisoner>),
 ) {
     let script = &program.scripts[me];
     let mut actor = Actor {
         board,
         me,
-        ports: Ports { script, outs, ins },
+        ports: Ports {
+            script,
+            rights,
+            outs,
+            ins,
+        },
         seen: Seen::default(),
         held: Vec::new(),
         left: Vec::new(),
@@ -91,7 +96,7 @@ impl<'a> Actor<'a> {
                 timed,
                 biased,
             } => {
-                let heard = |_is_poisoned: bool| {};
+                let heard = |_poison: Option<&Reason>| {};
                 choose!(
                     select_async,
                     *biased,
@@ -122,6 +127,11 @@ impl<'a> Actor<'a> {
                 channel,
                 used,
             } => self.take_out(*side, *channel, *used),
+            Step::Poison(channel) => drop(self.ports.poisoner(*channel).poison(POISON)),
+            Step::TakeRight { channel, used } => {
+                let right = self.ports.poisoner(*channel).take_out();
+                self.board.ask(job_of_poisoner(right, *used));
+            }
             Step::KeepWaker { wakes } => {
                 let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
                 self.board.wakers[self.me].fetch_add(1, Ordering::SeqCst);

@@ -12,8 +12,6 @@ use crate::{
 
 /// One operation that a process is blocked on: what for, at which channel, and who can release it.
 type Wait = (Waiting, usize, u16);
-/// And, with those, who else could: others of its own side may poison the channel.
-type Shared = (Wait, u16);
 
 /// Everything that can come of a program.
 pub(crate) struct Graph<'a> {
@@ -190,31 +188,38 @@ impl<'a> Graph<'a> {
 
     /// What a process waits for, and who can release it; `None` if that is not certain, or if somebody can whom the
     /// network does not know.
-    fn waits(&self, state: &State, process: usize) -> Option<Vec<Shared>> {
+    ///
+    /// An operation is released by whoever has an opposite end, or may poison the channel; what was accepted, by its
+    /// acceptor alone. Who may poison it and is blocked on it is not named: it will not do it.
+    fn waits(&self, state: &State, process: usize) -> Option<Vec<Wait>> {
+        let me: u16 = 1 << process;
         let wait = |(op, part): (Op, Part)| {
-            if state.open >> op.channel & 1 == 1 {
+            let channel = op.channel;
+            if state.open >> channel & 1 == 1 || self.model.is_poisoner_outside(state, channel) {
                 return None;
             }
-            let holders = |side| self.model.holders(state, side, op.channel);
-            let all = holders(Side::Out) | holders(Side::In);
-            let others = all & !(1 << process);
-            // One that has ends of both sides waits for itself.
-            let is_on_both_sides = holders(Side::Out) & holders(Side::In) & (1 << process) != 0;
-            let whoever = if is_on_both_sides { all } else { others };
-            let (waiting, releasers) = match (op.act, part) {
+            let (senders, receivers) = (
+                self.model.holders(state, Side::Out, channel),
+                self.model.holders(state, Side::In, channel),
+            );
+            let (waiting, opposite) = match (op.act, part) {
                 (_, Part::Accepted { by: OUTSIDE, .. }) => return None,
-                (_, Part::Accepted { by, .. }) => (Waiting::Accepted, 1 << by),
-                (Act::Send, _) => (Waiting::Send, holders(Side::In)),
-                (Act::Recv | Act::Hold, _) => (Waiting::Receive, holders(Side::Out)),
-                (Act::Ready, _) => (Waiting::Demand, whoever),
-                (Act::Closed(_), _) => (Waiting::Closing, whoever),
+                (_, Part::Accepted { by, .. }) => {
+                    return Some((Waiting::Accepted, channel, 1 << by));
+                }
+                (Act::Send, _) => (Waiting::Send, receivers),
+                (Act::Recv | Act::Hold, _) => (Waiting::Receive, senders),
+                (Act::Ready, _) => (Waiting::Demand, receivers),
+                // It is not to be seen for which side one waits that has ends of both.
+                (Act::Closed(_), _) if senders & receivers & me != 0 => {
+                    (Waiting::Closing, senders | receivers)
+                }
+                (Act::Closed(Side::Out), _) => (Waiting::Closing, receivers),
+                (Act::Closed(Side::In), _) => (Waiting::Closing, senders),
             };
-            let hears_of_it = releasers == 0 && !matches!(op.act, Act::Ready | Act::Closed(_));
-            let any = match waiting {
-                Waiting::Send | Waiting::Receive => releasers | others,
-                _ => releasers,
-            };
-            (!hears_of_it).then_some(((waiting, op.channel, releasers), any))
+            let hears_of_it = opposite == 0 || Model::is_poisoned(state, channel);
+            let poisoners = self.model.poisoners(state, channel) & !me;
+            (!hears_of_it).then_some((waiting, channel, opposite | poisoners))
         };
         let ops = self.blocked_on(state, process)?;
         ops.into_iter().map(wait).collect()
@@ -222,8 +227,7 @@ impl<'a> Graph<'a> {
 
     /// What is to be told of a process that is deadlocked.
     fn told(&self, state: &State, process: usize) -> Option<Vec<Wait>> {
-        let waits = self.waits(state, process)?;
-        Some(sorted(waits.into_iter().map(|(wait, _)| wait).collect()))
+        Some(sorted(self.waits(state, process)?))
     }
 
     /// The largest set of processes of which each operation can be released only by others of it.
@@ -239,7 +243,7 @@ impl<'a> Graph<'a> {
             let mut left = members;
             for (process, waits) in waits.iter().enumerate() {
                 let mut waits = waits.iter().flatten();
-                if waits.any(|(_, all)| all & !members != 0) {
+                if waits.any(|(_, _, releasers)| releasers & !members != 0) {
                     left &= !(1 << process);
                 }
             }

@@ -265,9 +265,9 @@ corpus! {
         => fails("process `a` failed: nobody can take the message: every receiver is gone");
     a_cycle_is_broken_by_an_end: ["a: x? y!", "b: y?60ms x!keep"]
         => fails("process `a` failed: no message will come: every sender is gone");
-    poison_releases: ["a: x!", "b: never!keep never?60ms x?#"]
+    poison_releases: ["a: x!", "b: x?keep never!keep never?60ms x#"]
         => fails("process `a` failed: nobody can take the message: the channel was poisoned: bitter");
-    poison_spreads_through_a_pipeline: ["a: s1!", "stage*3: s{i}? s{i+1}!", "z: s4?keep never!keep never?60ms s4?#"]
+    poison_spreads_through_a_pipeline: ["a: s1!", "stage*3: s{i}? s{i+1}!", "z: s4?keep never!keep never?60ms s4#"]
         => fails("process `stage-3` failed: nobody can take the message: the channel was poisoned: bitter");
     the_first_failure_is_told_and_not_those_that_follow: ["a: x?", "b: x!keep gone!", "c: gone?keep"]
         => fails("process `b` failed: nobody can take the message: every receiver is gone");
@@ -320,19 +320,43 @@ corpus! {
     a_taken_out_end_may_release: ["a: x? y! x?", "b: y? x!", "c: x!out never!keep 3{never?60ms} x!"] => ENDS;
 }
 
-/// Whoever holds an end can poison its channel, and does when it fails: also one of the same side.
-#[test]
-fn one_of_the_same_side_may_poison() {
-    let lines = &[
-        "a: x? y!",
-        "b: y? x!",
-        "c: x?keep never!keep never?300ms x?#",
-    ];
-    let expected =
-        fails("process `a` failed: no message will come: the channel was poisoned: bitter");
-    for way in WAYS {
-        check("poisoner", lines, &expected, way, As::Processes);
-    }
+// ---- Who shares a side, and the right to poison ----
+
+corpus! {
+    /// The third worker could take a job, but nobody waits for that.
+    two_of_three_workers_and_their_boss: [
+        "boss: ack? job!", "worker*2: job? ack!", "busy: job?keep *{t!}", "clock: *{t?}",
+    ] => partial("boss worker-1", "worker-2");
+    one_that_shares_the_sending_side_releases_nobody: ["a: x! y?", "b: y! x?", "c: x!keep *{t!}", "d: *{t?}"]
+        => partial("a b", "");
+    one_that_shares_a_side_and_ends_releases_nobody: ["a: x? y!", "b: y? x!", "c: x?keep y!keep never!keep never?60ms"]
+        => total("a b", "");
+    one_that_shares_the_side_that_waits_for_the_other_to_go: ["a: x!closed y!", "b: x?keep y?", "c: x!keep *{t!}", "d: *{t?}"]
+        => partial("a b", "");
+    one_that_shares_the_side_that_waits_for_demand: ["a: x!ready y!", "b: y? x?", "c: x!keep *{t!}", "d: *{t?}"]
+        => partial("a b", "");
+    a_poisoner_that_still_runs_may_release: ["a: x? y!", "b: y? x!keep", "c: never!keep never?60ms x#"]
+        => fails("process `a` failed: no message will come: the channel was poisoned: bitter");
+    a_poisoner_that_shares_the_side_may_release: ["boss: ack? job!keep", "worker: job? ack!", "c: job?keep never!keep never?60ms job#"]
+        => fails("process `worker` failed: no message will come: the channel was poisoned: bitter");
+    a_poisoner_may_release_who_waits_for_the_other_side_to_go: ["a: x!closed y!", "b: x?keep y?", "c: never!keep never?60ms x#"]
+        => ENDS;
+    a_poisoner_may_release_who_waits_for_demand: ["a: x!ready y!", "b: y? x?keep", "c: never!keep never?60ms x#"]
+        => fails("process `a` failed: the channel was poisoned: bitter");
+    a_poisoner_that_has_ended_releases_nobody: ["a: x? y!", "b: y? x!", "c: x#keep y#keep never!keep never?60ms"]
+        => total("a b", "");
+    a_poisoner_that_is_blocked_itself_releases_nobody: ["a: x? y!", "b: y? x!", "c: x#keep z? w!", "d: w? z!"]
+        => total("a b", "c d");
+    a_cycle_through_a_poisoner: ["a: x? y!", "b: w? x!", "c: y? x# w!"] => total("a c", "b");
+    the_poisoner_of_another_channel_releases_nobody: ["a: x? y!", "b: y? x!", "c: t#keep *{t!}", "d: *{t?}"]
+        => partial("a b", "");
+    /// Poison does not touch what was accepted: its acceptor alone can release it.
+    a_poisoner_does_not_release_what_was_accepted: [
+        "a: ask! done!", "b: ask?{seen! friend?}", "c: seen? done? friend!", "d: seen!keep ask#keep *{t!}", "e: *{t?}",
+    ] => partial("a b c", "");
+    an_accepted_send_on_a_channel_that_was_poisoned: [
+        "a: ask! done!", "b: ask?{seen! friend?}", "c: seen? ask# done? friend!", "d: *{t!}", "e: *{t?}",
+    ] => partial("a b c", "");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use handover::{
         RecvTimeoutError, Select,
         select::{Receives, ReceivesBlocking, Sends, SendsBlocking},
     },
-    process::{BlockingIn, BlockingOut, In, Network, Out, ProcessError, ProcessResult},
+    process::{BlockingIn, BlockingOut, In, Network, Out, Poisoner, ProcessError, ProcessResult},
 };
 use parking_lot::Mutex;
 
@@ -16,8 +16,8 @@ use crate::script::{End, Guard, Script, Step};
 
 /// Ends that were taken out of the network, for as long as the program runs.
 pub type Kept = Arc<Mutex<Vec<Box<dyn Any + Send>>>>;
-type Ends = (Vec<Out<u32>>, Vec<In<u32>>);
-type BlockingEnds = (Vec<BlockingOut<u32>>, Vec<BlockingIn<u32>>);
+type Ends = (Vec<Out<u32>>, Vec<In<u32>>, Vec<Poisoner>);
+type BlockingEnds = (Vec<BlockingOut<u32>>, Vec<BlockingIn<u32>>, Vec<Poisoner>);
 type Playing<'a> = Pin<Box<dyn Future<Output = ProcessResult> + Send + 'a>>;
 
 /// Whether the processes are tasks of the network or threads.
@@ -34,7 +34,7 @@ pub fn add(net: &mut Network, lines: &[&str], how: As) -> Kept {
     let mut channels = std::collections::HashMap::new();
     for name in scripts
         .iter()
-        .flat_map(|one| one.outs.iter().chain(&one.ins))
+        .flat_map(|one| one.outs.iter().chain(&one.ins).chain(&one.poisons))
     {
         channels
             .entry(name.clone())
@@ -44,17 +44,20 @@ pub fn add(net: &mut Network, lines: &[&str], how: As) -> Kept {
         name,
         outs,
         ins,
+        poisons,
         steps,
     } in scripts
     {
         let outs: Vec<_> = outs.iter().map(|name| channels[name].0.share()).collect();
         let ins: Vec<_> = ins.iter().map(|name| channels[name].1.share()).collect();
+        let poisons = poisons.iter().map(|name| channels[name].0.poisoner());
+        let poisons: Vec<_> = poisons.collect();
         let kept = Arc::clone(&kept);
         match how {
-            As::Processes => net.process(name, (outs, ins), async move |ends: &Ends| {
+            As::Processes => net.process(name, (outs, ins, poisons), async move |ends: &Ends| {
                 play(&steps, ends, &kept).await
             }),
-            As::Threads => net.thread(name, (outs, ins), move |ends: &BlockingEnds| {
+            As::Threads => net.thread(name, (outs, ins, poisons), move |ends: &BlockingEnds| {
                 play_blocking(&steps, ends, &kept)
             }),
         }
@@ -71,7 +74,7 @@ fn play<'a>(steps: &'a [Step], ends: &'a Ends, kept: &'a Kept) -> Playing<'a> {
     })
 }
 
-async fn play_one(step: &Step, ends @ (outs, ins): &Ends, kept: &Kept) -> ProcessResult {
+async fn play_one(step: &Step, ends @ (outs, ins, poisons): &Ends, kept: &Kept) -> ProcessResult {
     match step {
         Step::Do(end) => meet(*end, ends).await?,
         Step::Within(End::Out(port), time) => {
@@ -126,8 +129,7 @@ async fn play_one(step: &Step, ends @ (outs, ins): &Ends, kept: &Kept) -> Proces
         Step::Closed(End::Out(port)) => outs[*port].closed().await,
         Step::Closed(End::In(port)) => ins[*port].closed().await,
         Step::Grant(port, credit) => ins[*port].grant(*credit),
-        Step::Poison(End::Out(port)) => drop(outs[*port].poison("bitter")),
-        Step::Poison(End::In(port)) => drop(ins[*port].poison("bitter")),
+        Step::Poison(port) => drop(poisons[*port].poison("bitter")),
         Step::TakeOut(End::Out(port)) => kept.lock().push(Box::new(outs[*port].take_out())),
         Step::TakeOut(End::In(port)) => kept.lock().push(Box::new(ins[*port].take_out())),
         Step::Keep => {}
@@ -136,7 +138,7 @@ async fn play_one(step: &Step, ends @ (outs, ins): &Ends, kept: &Kept) -> Proces
     Ok(())
 }
 
-async fn meet(end: End, (outs, ins): &Ends) -> ProcessResult {
+async fn meet(end: End, (outs, ins, _): &Ends) -> ProcessResult {
     match end {
         End::Out(port) => outs[port].send(1).await?,
         End::In(port) => drop(ins[port].recv().await?),
@@ -151,7 +153,11 @@ fn play_blocking(steps: &[Step], ends: &BlockingEnds, kept: &Kept) -> ProcessRes
     Ok(())
 }
 
-fn play_one_blocking(step: &Step, ends @ (outs, ins): &BlockingEnds, kept: &Kept) -> ProcessResult {
+fn play_one_blocking(
+    step: &Step,
+    ends @ (outs, ins, poisons): &BlockingEnds,
+    kept: &Kept,
+) -> ProcessResult {
     match step {
         Step::Do(End::Out(port)) => outs[*port].send(1)?,
         Step::Do(End::In(port)) => drop(ins[*port].recv()?),
@@ -196,8 +202,7 @@ fn play_one_blocking(step: &Step, ends @ (outs, ins): &BlockingEnds, kept: &Kept
                 play_blocking(steps, ends, kept)?;
             }
         }
-        Step::Poison(End::Out(port)) => drop(outs[*port].poison("bitter")),
-        Step::Poison(End::In(port)) => drop(ins[*port].poison("bitter")),
+        Step::Poison(port) => drop(poisons[*port].poison("bitter")),
         Step::TakeOut(End::Out(port)) => kept.lock().push(Box::new(outs[*port].take_out())),
         Step::TakeOut(End::In(port)) => kept.lock().push(Box::new(ins[*port].take_out())),
         Step::Keep => {}

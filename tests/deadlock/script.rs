@@ -9,7 +9,8 @@
 //! | `(up! & down?)` | both at once |
 //! | `*{ .. }` `3{ .. }` | until something in it fails; so many times |
 //! | `up!ready` `up!closed` `up?closed` | waits for demand, for the other side to go |
-//! | `up?+2` `up!#` `up?#` | grants credit, poisons |
+//! | `up?+2` | grants credit |
+//! | `up#` `up#keep` | poisons; has the right to, and does nothing with it |
 //! | `up!out` `up?out` | takes an end out of the network, for as long as the program runs |
 //! | `up!keep` `up?keep` | holds that end, and does nothing with it |
 //! | `@` | waits for nothing |
@@ -37,7 +38,7 @@ pub enum Step {
     Ready(usize),
     Closed(End),
     Grant(usize, usize),
-    Poison(End),
+    Poison(usize),
     TakeOut(End),
     Keep,
     Never,
@@ -49,12 +50,13 @@ pub enum Guard {
     After(Duration),
 }
 
-/// One process: its name, the channels that it has ends of, and what it does.
+/// One process: its name, the channels that it has ends of and may poison, and what it does.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub name: String,
     pub outs: Vec<String>,
     pub ins: Vec<String>,
+    pub poisons: Vec<String>,
     pub steps: Vec<Step>,
 }
 
@@ -81,12 +83,14 @@ impl Script {
             rest: body.chars().peekable(),
             outs: Vec::new(),
             ins: Vec::new(),
+            poisons: Vec::new(),
         };
         let steps = parser.steps(None);
         Self {
             name: name.to_owned(),
             outs: parser.outs,
             ins: parser.ins,
+            poisons: parser.poisons,
             steps,
         }
     }
@@ -118,6 +122,7 @@ struct Parser<'a> {
     rest: Peekable<Chars<'a>>,
     outs: Vec<String>,
     ins: Vec<String>,
+    poisons: Vec<String>,
 }
 
 impl Parser<'_> {
@@ -175,24 +180,38 @@ impl Parser<'_> {
                 Step::Times(times, self.block())
             }
             _ => {
-                let end = self.end();
+                let name = self.name();
+                if self.eat('#') {
+                    return self.rest_of_poison(&name);
+                }
+                let end = self.end_of(&name);
                 self.rest_of_operation(end)
             }
         }
     }
 
+    fn name(&mut self) -> String {
+        self.word(|c| c.is_alphanumeric() || c == '-')
+    }
+
     fn end(&mut self) -> End {
-        let name = self.word(|c| c.is_alphanumeric() || c == '-');
-        let place = |names: &mut Vec<String>| {
-            let known = names.iter().position(|other| *other == name);
-            known.unwrap_or_else(|| {
-                names.push(name.clone());
-                names.len() - 1
-            })
-        };
+        let name = self.name();
+        self.end_of(&name)
+    }
+
+    fn rest_of_poison(&mut self, name: &str) -> Step {
+        let right = place(&mut self.poisons, name);
+        match self.word(char::is_alphanumeric).as_str() {
+            "" => Step::Poison(right),
+            "keep" => Step::Keep,
+            other => panic!("`{name}#` or `{name}#keep`, and not `{other}`"),
+        }
+    }
+
+    fn end_of(&mut self, name: &str) -> End {
         match self.rest.next() {
-            Some('!') => End::Out(place(&mut self.outs)),
-            Some('?') => End::In(place(&mut self.ins)),
+            Some('!') => End::Out(place(&mut self.outs, name)),
+            Some('?') => End::In(place(&mut self.ins, name)),
             other => panic!("`!` or `?` after `{name}`, and not {other:?}"),
         }
     }
@@ -200,9 +219,6 @@ impl Parser<'_> {
     fn rest_of_operation(&mut self, end: End) -> Step {
         if let (End::In(port), Some('{')) = (end, self.rest.peek()) {
             return Step::Accept(port, self.block());
-        }
-        if self.eat('#') {
-            return Step::Poison(end);
         }
         if self.eat('+') {
             let credit = self.word(|c| c.is_ascii_digit()).parse().expect("a number");
@@ -249,6 +265,15 @@ impl Parser<'_> {
         }
         Step::Both(ends)
     }
+}
+
+/// The place of a name among those that are known; it is known from now on.
+fn place(names: &mut Vec<String>, name: &str) -> usize {
+    let known = names.iter().position(|other| other == name);
+    known.unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
 }
 
 fn duration(text: &str) -> Duration {

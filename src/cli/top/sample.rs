@@ -42,6 +42,8 @@ pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -
         senders: vec![sender.into()],
         receivers: vec![receiver.into()],
         open_ends: 0,
+        poisoners: Vec::new(),
+        outside_poisoners: 0,
         handed_over: 1_234_567,
         per_second,
         sends_waiting: 0,
