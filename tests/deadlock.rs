@@ -14,6 +14,8 @@ mod outside;
 mod play;
 #[path = "deadlock/policies.rs"]
 mod policies;
+#[path = "deadlock/rights.rs"]
+mod rights;
 #[path = "deadlock/script.rs"]
 mod script;
 #[path = "deadlock/ways.rs"]
