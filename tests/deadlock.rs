@@ -18,6 +18,8 @@ mod policies;
 mod rights;
 #[path = "deadlock/script.rs"]
 mod script;
+#[path = "deadlock/stranded.rs"]
+mod stranded;
 #[path = "deadlock/ways.rs"]
 mod ways;
 #[path = "deadlock/words.rs"]

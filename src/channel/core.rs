@@ -9,7 +9,8 @@
 //! - Nobody waits who could meet: while a sender waits or a slot is full, no taker does.
 //! - No wake-up is lost: while a sender waits or a slot is full, either no poller is left unwoken, or as many
 //!   were woken and have not looked yet as there are messages. Whoever is woken and leaves without taking passes
-//!   the wake-up on.
+//!   the wake-up on. Who is woken and never looks (a future that was polled once and left) keeps the others from being
+//!   woken; a network sees that, and [wakes others](Core::wake_others).
 //! - No foreign code runs under the lock: wakers are cloned, woken and dropped outside, and messages are
 //!   moved but never dropped inside.
 
@@ -144,6 +145,20 @@ impl<T> Core<T> {
         self.wake_each(|locked| {
             left = left.checked_sub(1)?;
             locked.notify_watcher()
+        });
+    }
+
+    /// Wakes more receivers where a message is held up ([`held_up`](Locked::held_up)): as many as were woken and have not
+    /// looked yet. Each looks for itself, so it does no harm to wake one in vain.
+    #[cold]
+    pub(super) fn wake_others(&self) {
+        let mut left = self.lock().state.woken.len();
+        self.wake_each(|locked| {
+            left = left.checked_sub(1)?;
+            let sends = locked.held_up()?;
+            // SAFETY: a waiter of it hangs in a list of this channel, whose lock is held.
+            let sends = sends.map(|party| unsafe { party.as_ref() });
+            locked.notify_poller(sends)
         });
     }
 

@@ -11,7 +11,7 @@ use super::{
     held::HoldLink,
     list::each,
     party::SeenParty,
-    waiter::{Waiter, Wake},
+    waiter::{Stage, Waiter, Wake},
 };
 use crate::sync::{
     Arc,
@@ -42,6 +42,8 @@ pub(crate) struct Wait {
     pub(crate) operation: Operation,
     /// A peer may meet it: nobody has claimed or woken it.
     pub(crate) is_free: bool,
+    /// It was woken to look for itself, and has not done so yet. Nobody wakes it again.
+    pub(crate) is_woken: bool,
     /// Of an accepted send: the task that holds its message, if that is certain.
     pub(crate) acceptor: Option<TaskId>,
     pub(crate) location: &'static Location<'static>,
@@ -59,6 +61,8 @@ pub(crate) struct Tally {
     /// Messages within credit that nobody has taken.
     pub(crate) credit_untaken: usize,
     pub(crate) poisoned: bool,
+    /// A message waits, and so does a receiver that was not woken for it, because another was who has not looked yet.
+    pub(crate) is_held_up: bool,
 }
 
 /// A channel, whatever its messages are.
@@ -72,6 +76,8 @@ pub(crate) trait Observed: Send + Sync {
     fn own(&self, home: &Home);
     /// Nobody owns the channel any more.
     fn disown(&self);
+    /// Wakes more receivers, if a message [is held up](Tally::is_held_up). Runs foreign code.
+    fn wake_others(&self);
     /// Closes the channel to both sides; returns whether that was not done before.
     fn poison(&self, reason: Reason) -> bool;
 }
@@ -100,6 +106,7 @@ impl<T: Send> Observed for Core<T> {
             credit_unused: outstanding.unused,
             credit_untaken: outstanding.untaken,
             poisoned: state.poison().is_some(),
+            is_held_up: locked.held_up().is_some(),
         }
     }
 
@@ -109,6 +116,10 @@ impl<T: Send> Observed for Core<T> {
 
     fn disown(&self) {
         Core::disown(self);
+    }
+
+    fn wake_others(&self) {
+        Core::wake_others(self);
     }
 
     fn poison(&self, reason: Reason) -> bool {
@@ -133,14 +144,18 @@ fn see<T>(waiter: &Waiter<T>, operation: Operation, is_free: bool) -> Wait {
         // SAFETY: by the caller's word.
         Some(part) => unsafe { part.see() },
         None => SeenParty {
-            task: lender,
+            // Of one that was woken the handle was taken out.
+            // SAFETY: by the caller's word.
+            task: lender.or_else(|| unsafe { waiter.counted_for() }),
             is_free: lender.is_some(),
+            is_woken: waiter.is(Stage::Notified),
         },
     };
     Wait {
         task: seen.task,
         operation,
         is_free: is_free && seen.is_free,
+        is_woken: seen.is_woken,
         // SAFETY: the link is freed only after the tie was cut under the lock.
         acceptor: hold.and_then(|link| unsafe { HoldLink::acceptor(link) }),
         location: waiter.location(),

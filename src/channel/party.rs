@@ -43,6 +43,8 @@ pub struct SeenParty {
     pub(super) task: Option<NonNull<Task>>,
     /// Nobody has claimed or woken it.
     pub(super) is_free: bool,
+    /// It was woken to look for itself, and has not done so.
+    pub(super) is_woken: bool,
 }
 
 /// Free to be claimed, and not woken.
@@ -73,10 +75,12 @@ impl Party {
     ///
     /// The caller holds the lock of a channel on which the party has a waiter.
     unsafe fn see(&self) -> SeenParty {
+        let word = self.word.load(Ordering::Acquire);
         SeenParty {
             // SAFETY: its owner writes it only under that lock.
             task: self.waits.with_mut(|waits| unsafe { (*waits).task }),
-            is_free: self.word.load(Ordering::Acquire) == WAITING,
+            is_free: word == WAITING,
+            is_woken: word == NOTIFIED,
         }
     }
 

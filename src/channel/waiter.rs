@@ -89,7 +89,8 @@ pub(super) struct Waiter<T> {
     shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
     slot: UnsafeCell<Slot<T>>,
-    /// The task that counts this waiter among those that it is blocked for. Its owner's alone.
+    /// The task that counts this waiter among those that it is blocked for. Its owner alone writes it, under the
+    /// channel's lock while the waiter hangs in a list.
     counted: UnsafeCell<Option<NonNull<Task>>>,
     /// Where in the source the operation was begun.
     location: &'static Location<'static>,
@@ -209,6 +210,16 @@ impl<T> Waiter<T> {
                 unsafe { lender.as_ref() }.count_waits(1);
             }
         });
+    }
+
+    /// The task that counts this waiter among its own, if one does: it is alive.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of the channel in a list of which the waiter hangs.
+    pub(super) unsafe fn counted_for(&self) -> Option<NonNull<Task>> {
+        // SAFETY: its owner writes it under that lock.
+        self.counted.with_mut(|counted| unsafe { *counted })
     }
 
     /// The owner has seen that no peer has a part in the operation any more: its outcome is given out, or was never

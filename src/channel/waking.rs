@@ -105,6 +105,39 @@ impl<T> Locked<'_, T> {
         }
     }
 
+    /// Whether a message waits for a receiver that waits too and was not woken for it, because another was who has not
+    /// looked yet. Returns the alternation, if it is one, that sends: it does not meet itself.
+    ///
+    /// That is so for a moment each time that a receiver is woken. It stays so where the other is a future that was
+    /// polled once and left, in a process that does something else.
+    pub(super) fn held_up(&self) -> Option<Option<NonNull<Party>>> {
+        let state = &*self.state;
+        if state.woken.is_empty() || state.pollers.is_empty() {
+            return None;
+        }
+        if !state.credit.is_empty() {
+            return Some(None);
+        }
+        let mut sender = state.senders.first();
+        while let Some(sends) = sender {
+            // SAFETY: it hangs in our list, and the lock is held.
+            let party = unsafe { party_of(sends) };
+            let mut poller = state.pollers.first();
+            while let Some(receives) = poller {
+                // SAFETY: as above.
+                let other = unsafe { party_of(receives) };
+                if party.is_none() || party != other {
+                    return Some(party);
+                }
+                // SAFETY: as above.
+                poller = unsafe { list::next(receives) };
+            }
+            // SAFETY: as above.
+            sender = unsafe { list::next(sends) };
+        }
+        None
+    }
+
     pub(super) fn notify_watcher(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
         let watcher = unsafe { self.state.watchers.pop_front() }?;
@@ -144,4 +177,16 @@ impl<T> Locked<'_, T> {
         unsafe { Waiter::finish(sender, stage) };
         Some(ToWake(wake))
     }
+}
+
+/// The alternation that a waiter is part of, if it is.
+///
+/// # Safety
+///
+/// It hangs in a list of a channel whose lock the caller holds.
+unsafe fn party_of<T>(waiter: NonNull<Waiter<T>>) -> Option<NonNull<Party>> {
+    // SAFETY: what hangs in a list is alive.
+    let waiter = unsafe { waiter.as_ref() };
+    // SAFETY: by the caller's word.
+    unsafe { waiter.shared(|shared| shared.part.map(|part| part.party)) }
 }

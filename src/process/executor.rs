@@ -218,6 +218,7 @@ impl Future for Executor {
                     return Poll::Ready(());
                 }
                 Rest::Idle => {
+                    // Whom it has woken is injected, which is heard of below.
                     self.watch.look_while_idle();
                     if self.registry.home.hear(context.waker()) {
                         return Poll::Pending;

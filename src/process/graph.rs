@@ -11,13 +11,14 @@
 //!
 //! - A member is blocked: nobody polls it or has woken it, and nobody else has a clone of its waker.
 //! - All its waiters are seen in lists of this network's channels, unclaimed. One that waits elsewhere too, or that a
-//!   peer is about to wake, has more.
+//!   peer is about to wake, has more. One that was woken and not looked at since is *stranded*: its process was polled
+//!   after that, for whoever could be about to wake it was not running, and it wakes nobody any more.
 //! - Nobody outside the network has an end of a channel that it waits on.
 //! - It is all collected twice. Who was blocked in the same turn both times was blocked all the time between; since that
 //!   is so of each member, there was a moment at which it was so of all. From then on nobody but a member could have
 //!   moved, and none can.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     registry::{ChannelEntry, Kind, ProcessEntry, Registry, Side, Tables},
@@ -25,8 +26,11 @@ use super::{
     snapshot,
 };
 use crate::{
-    channel::observe::{self, Operation},
-    sync::task::{State, Status},
+    channel::observe::{self, Observed, Operation},
+    sync::{
+        Arc,
+        task::{State, Status},
+    },
 };
 
 /// Its executor (or thread) and the registry hold a task; whoever else does may wake it.
@@ -43,6 +47,8 @@ pub(super) struct Seen {
     holders: usize,
     /// How many of them were found, unclaimed.
     found: usize,
+    /// How many were found that were woken and have not been looked at since.
+    stranded: usize,
     kind: Kind,
     is_open: bool,
 }
@@ -55,7 +61,7 @@ impl Seen {
 
     /// Whether nothing but what was found can wake it.
     pub(super) fn is_shut(&self) -> bool {
-        self.holders == HOLDERS && self.waits == self.found
+        self.holders == HOLDERS && self.waits == self.found + self.stranded
     }
 
     /// Whether it is certain that it is blocked on exactly the operations that were found.
@@ -66,7 +72,8 @@ impl Seen {
             && self.is_shut()
             && match self.kind {
                 // A thread is in one of our operations only while it waits with something.
-                Kind::Thread => self.found > 0,
+                // And it looks once it was woken, whenever it comes to run.
+                Kind::Thread => self.found > 0 && self.stranded == 0,
                 // One that was not polled yet has not said what it waits for.
                 Kind::Process | Kind::Attached => self.status.turn() > 0,
             }
@@ -108,6 +115,7 @@ pub(super) fn collect(tables: &Tables) -> Picture {
             waits: entry.task.waits(),
             holders: entry.task.holders(),
             found: 0,
+            stranded: 0,
             kind: entry.kind,
             is_open: entry.is_open,
         });
@@ -131,10 +139,9 @@ fn look_at(
         let Some(process) = wait.task.and_then(number) else {
             return;
         };
-        if wait.is_free
-            && let Some(seen) = &mut picture.processes[process as usize]
-        {
-            seen.found += 1;
+        if let Some(seen) = &mut picture.processes[process as usize] {
+            seen.found += usize::from(wait.is_free);
+            seen.stranded += usize::from(wait.is_woken);
         }
         picture.ops.push(Op {
             process,
@@ -145,27 +152,44 @@ fn look_at(
     })
 }
 
-/// Looks for a deadlock, and tells the serials of the processes in it, by which it can be told from another.
-pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
+/// What a look has found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// A deadlock, and the serials of the processes in it, by which it can be told from another.
+    pub(super) deadlock: Option<(Deadlock, Vec<u64>)>,
+    /// Channels at which a message and a receiver wait for each other, because another receiver was woken who does not
+    /// look.
+    pub(super) held_up: Vec<Arc<dyn Observed>>,
+}
+
+/// Looks for a deadlock.
+pub(super) fn look(registry: &Registry) -> Found {
     let (first, first_versions) = registry.look(|tables| {
         let picture = collect(tables);
         snapshot::note(registry, tables, &picture);
         let versions = versions(tables, &picture);
         (picture, versions)
     });
-    if !first.processes.iter().flatten().any(Seen::is_certain) {
-        return None;
+    let is_held_up = |tally: &observe::Tally| tally.is_held_up;
+    let is_one_held_up = first.tallies.iter().flatten().any(is_held_up);
+    if !first.processes.iter().flatten().any(Seen::is_certain) && !is_one_held_up {
+        return Found::default();
     }
     registry.look(|tables| {
         let candidates = knot(tables, &first, &first_versions);
-        if candidates.iter().all(|is_in| !is_in) {
-            return None;
+        if candidates.iter().all(|is_in| !is_in) && !is_one_held_up {
+            return Found::default();
         }
         let second = collect(tables);
         let second_versions = versions(tables, &second);
+        let held_up = held_up(tables, &first, &second);
+        let may_be_woken = being_woken(tables, &first, &second);
         let proved = knot(tables, &second, &second_versions);
         let same = |id: usize| {
-            candidates[id] && proved[id] && first.processes.get(id) == second.processes.get(id)
+            candidates[id]
+                && proved[id]
+                && first.processes.get(id) == second.processes.get(id)
+                && !may_be_woken.contains(&id)
         };
         let members: Vec<bool> = (0..proved.len())
             .map(|id| id < candidates.len() && same(id))
@@ -182,11 +206,63 @@ pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
             .zip(&second.processes)
             .filter_map(|(is_in, seen)| is_in.then_some(seen.as_ref()?.serial))
             .collect();
-        if serials.is_empty() {
-            return None;
+        let describe = || describe(registry, tables, &second, &members);
+        Found {
+            deadlock: (!serials.is_empty()).then(|| (describe(), serials)),
+            held_up,
         }
-        Some((describe(registry, tables, &second, &members), serials))
     })
+}
+
+/// Channels at which a message is held up in both pictures, while none has changed hands.
+fn held_up(tables: &Tables, first: &Picture, second: &Picture) -> Vec<Arc<dyn Observed>> {
+    let tally = |picture: &Picture, id: u32| *picture.tallies.get(id as usize)?;
+    let is_so = |id: u32| {
+        let (before, now) = (tally(first, id)?, tally(second, id)?);
+        let stays = before.is_held_up && now.is_held_up;
+        Some(stays && before.handed_over == now.handed_over)
+    };
+    let channels = tables.channels.iter();
+    let held_up = channels.filter(|(id, _)| is_so(*id) == Some(true));
+    held_up
+        .map(|(_, entry)| Arc::clone(&entry.observed))
+        .collect()
+}
+
+/// Processes with a waiter that was woken, of which it is not certain that the process has heard of it.
+///
+/// Who has taken a waiter's handle out under the lock, and has not used it yet, counts as a holder of the task; but not
+/// where it runs on the one thread that runs the task too. Then it is in the middle of a turn, and has an end of that
+/// channel, or may poison it. So if all of these were seen to be in no turn, and in none between the pictures, the task
+/// was woken before, and has been polled since.
+fn being_woken(tables: &Tables, first: &Picture, second: &Picture) -> HashSet<usize> {
+    let seen = |picture: &Picture, id: u32| {
+        let seen = picture.processes.get(id as usize)?.as_ref()?;
+        Some((seen.serial, seen.status))
+    };
+    let rests = |id: u32| {
+        let now = seen(second, id);
+        let runs = |(_, status): (u64, Status)| {
+            matches!(
+                status.state(),
+                State::Running | State::RunningWoken | State::Done
+            )
+        };
+        now == seen(first, id) && now.is_some_and(|now| !runs(now))
+    };
+    let mut at_rest: HashMap<u32, bool> = HashMap::new();
+    let mut is_at_rest = |channel: u32| {
+        *at_rest.entry(channel).or_insert_with(|| {
+            tables.channels.get(channel).is_some_and(|entry| {
+                let holders = entry.senders.iter().chain(&entry.receivers);
+                let mut all = holders.chain(entry.poisoners());
+                entry.open == 0 && entry.outside_poisoners() == 0 && all.all(|&id| rests(id))
+            })
+        })
+    };
+    let woken = second.ops.iter().filter(|op| op.wait.is_woken);
+    let woken = woken.filter(|op| !is_at_rest(op.channel));
+    woken.map(|op| op.process as usize).collect()
 }
 
 /// The versions of the channels that somebody waits on.
@@ -221,7 +297,8 @@ fn shrink(
     // Which operations are released by whom, so that each is looked at once for each of its releasers.
     let mut waiting_for: HashMap<u32, Vec<usize>> = HashMap::new();
     for (at, op) in picture.ops.iter().enumerate() {
-        if !shrinking.members[op.process as usize] {
+        // What was woken and is not looked at wakes nobody any more.
+        if !shrinking.members[op.process as usize] || op.wait.is_woken {
             continue;
         }
         let releasers = if is_sound(op) {
@@ -307,6 +384,8 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         Operation::Accepted => return Some(vec![op.acceptor?]),
         // Whoever waits is about to hear of it.
         _ if tally.poisoned => return None,
+        // They can meet, once somebody is woken for it.
+        Operation::Send | Operation::Receive if tally.is_held_up => return None,
         // What was taken into custody within credit may be handed back, by whoever has it.
         Operation::Receive if tally.credit_untaken > 0 => return None,
         Operation::Send | Operation::Demand => holders(Side::Receiving).collect(),
@@ -368,7 +447,11 @@ pub(super) fn names(tables: &Tables, processes: impl IntoIterator<Item = u32>) -
 
 /// An operation in words.
 pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
-    let releasers = releasers(tables, picture, op);
+    let releasers = if op.wait.is_woken {
+        Some(Vec::new())
+    } else {
+        releasers(tables, picture, op)
+    };
     let entry = tables.channels.get(op.channel);
     Wait {
         operation: match op.wait.operation {
@@ -383,6 +466,7 @@ pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
             .unwrap_or_default(),
         site: op.wait.location.into(),
         is_one_of_all: op.wait.is_one_of_all,
+        is_stranded: op.wait.is_woken,
         is_open: releasers.is_none(),
         waits_for: match (releasers, entry) {
             (Some(releasers), _) => names(tables, releasers),
@@ -406,6 +490,9 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
             waits.entry(op.process).or_default().push(op);
         }
     }
+    for ops in waits.values_mut() {
+        ops.sort_by_key(|op| op.wait.is_woken);
+    }
     let all: Vec<u32> = (0..)
         .zip(members)
         .filter_map(|(id, is_in)| is_in.then_some(id))
@@ -415,6 +502,7 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
         .map(|(&process, ops)| {
             let mut to: Vec<u32> = ops
                 .iter()
+                .filter(|op| !op.wait.is_woken)
                 .filter_map(|op| releasers(tables, picture, op))
                 .flatten()
                 .collect();

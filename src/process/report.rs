@@ -85,14 +85,25 @@ pub struct Wait {
     /// otherwise each of several is enough.
     #[cfg_attr(feature = "serde", serde(default))]
     pub is_one_of_all: bool,
+    /// It was woken, and its process has not looked at it since: a future that was polled and left. Nobody can release
+    /// it; it gets on only once something else has the process polled, and the process polls it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub is_stranded: bool,
 }
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} on \"{}\" at {}",
-            self.operation, self.channel, self.site
+            "{} on \"{}\" at {}{}",
+            self.operation,
+            self.channel,
+            self.site,
+            if self.is_stranded {
+                ", woken and not polled since"
+            } else {
+                ""
+            },
         )
     }
 }
@@ -129,12 +140,15 @@ impl fmt::Display for Blocked {
         }
         write!(f, "{} (", self.process)?;
         for (at, wait) in self.waits.iter().enumerate() {
-            let joint = match (at, wait.is_one_of_all) {
+            let joint = match (at, wait.is_one_of_all || wait.is_stranded) {
                 (0, _) => "",
                 (_, true) => ", and ",
                 (_, false) => ", or ",
             };
             write!(f, "{joint}{wait}")?;
+        }
+        if self.waits.iter().all(|wait| wait.is_stranded) {
+            return f.write_str(") waits for nothing that could wake it");
         }
         let names = self.waits_for();
         if names.is_empty() {

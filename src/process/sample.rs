@@ -30,6 +30,7 @@ fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &str) -> Wait {
         waits_for: vec![waits_for.to_owned()],
         is_open: false,
         is_one_of_all: false,
+        is_stranded: false,
     }
 }
 

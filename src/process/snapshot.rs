@@ -46,7 +46,7 @@ impl Observer {
                 ..moment
             };
         }
-        let deadlock = graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock);
+        let deadlock = self.look();
         of(&self.registry, deadlock)
     }
 
@@ -55,7 +55,8 @@ impl Observer {
     #[doc(hidden)]
     #[must_use]
     pub fn look(&self) -> Option<Deadlock> {
-        graph::deadlock(&self.registry).map(|(deadlock, _)| deadlock)
+        let found = graph::look(&self.registry).deadlock;
+        found.map(|(deadlock, _)| deadlock)
     }
 }
 
@@ -314,7 +315,7 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
     let mut waits_for: HashMap<u32, Vec<u32>> = HashMap::new();
     for op in &picture.ops {
         let blocked = picture.processes[op.process as usize].as_ref();
-        if !blocked.is_some_and(is_blocked) {
+        if op.wait.is_woken || !blocked.is_some_and(is_blocked) {
             continue;
         }
         if let Some(entry) = tables.channels.get(op.channel) {
@@ -372,6 +373,9 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
     for op in &picture.ops {
         let wait = graph::describe_op(tables, &picture, op);
         waits.entry(op.process).or_default().push(wait);
+        if op.wait.is_woken {
+            continue;
+        }
         let (sends, receives) = waiting.entry(op.channel).or_default();
         match op.wait.operation {
             Operation::Send | Operation::Accepted => *sends += 1,
@@ -385,7 +389,8 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         .iter()
         .filter_map(|(id, entry)| {
             let seen = picture.processes[id as usize].as_ref()?;
-            let waits = waits.remove(&id).unwrap_or_default();
+            let mut waits = waits.remove(&id).unwrap_or_default();
+            waits.sort_by_key(|wait| wait.is_stranded);
             Some(process(entry, seen, waits, now_ms))
         })
         .collect();

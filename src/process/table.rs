@@ -60,9 +60,16 @@ fn process_rows(processes: &[ProcessSeen]) -> Vec<Vec<String>> {
         let mut waits = process.waits.iter().map(wait_in_words);
         first.push(waits.next().unwrap_or_default());
         rows.push(first);
-        for another in waits {
+        let joints = process.waits.iter().skip(1).map(|wait| {
+            if wait.is_one_of_all || wait.is_stranded {
+                "and"
+            } else {
+                "or"
+            }
+        });
+        for (joint, another) in joints.zip(waits) {
             let mut row = vec![String::new(); 4];
-            row.push(format!("or {another}"));
+            row.push(format!("{joint} {another}"));
             rows.push(row);
         }
     }
@@ -70,6 +77,9 @@ fn process_rows(processes: &[ProcessSeen]) -> Vec<Vec<String>> {
 }
 
 fn wait_in_words(wait: &Wait) -> String {
+    if wait.is_stranded {
+        return shown(&wait.to_string());
+    }
     let mut names = listed(&wait.waits_for, " or ");
     if wait.is_open {
         let or = if names.is_empty() { "" } else { " or " };

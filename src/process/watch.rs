@@ -90,28 +90,39 @@ impl Watch {
     /// Everybody waits: looks at once, unless it was looked so lately that the looking would take too much time, or
     /// somebody looks at this moment. Where a closure may have to be called, the thread that watches looks: whoever
     /// runs processes does not wait for it.
-    pub(super) fn look_while_idle(&self) {
+    ///
+    /// Returns whether it may have woken somebody.
+    pub(super) fn look_while_idle(&self) -> bool {
         let Some(mut state) = self.state.try_lock() else {
-            return;
+            return false;
         };
         if Instant::now() < state.rests_until {
-            return;
+            return false;
         }
         match (&state.policy, &state.watcher) {
-            (OnDeadlock::Call(_), Some(watcher)) => watcher.unpark(),
+            (OnDeadlock::Call(_), Some(watcher)) => {
+                watcher.unpark();
+                false
+            }
             _ => self.look(&mut state),
         }
     }
 
-    /// Looks, and acts on what it sees.
-    fn look(&self, state: &mut State) {
+    /// Looks, and acts on what it sees; returns whether it may have woken somebody.
+    fn look(&self, state: &mut State) -> bool {
         let began = Instant::now();
-        let found = graph::deadlock(&self.registry);
+        let found = graph::look(&self.registry);
         let respite = state.respite(began.elapsed());
-        if let Some((deadlock, serials)) = found {
+        let has_woken = !found.held_up.is_empty();
+        for channel in found.held_up {
+            // A foreign waker that panics has been heard of; it is not the end of the watch.
+            let _ = catch_unwind(AssertUnwindSafe(|| channel.wake_others()));
+        }
+        if let Some((deadlock, serials)) = found.deadlock {
             self.act(state, &deadlock, serials);
         }
         state.rests_until = Instant::now() + respite;
+        has_woken
     }
 
     fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>) {

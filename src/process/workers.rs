@@ -148,8 +148,9 @@ impl Crew<'_> {
         let home = &*self.registry.home;
         let waker = thread::waker();
         let is_last = home.sleeping() + 1 >= self.stealers.len();
-        if is_last {
-            self.watch.look_while_idle();
+        if is_last && self.watch.look_while_idle() {
+            // Whom this thread has woken may be in its own hands.
+            return;
         }
         if !home.hear(&waker) {
             home.hear_no_more(&waker);

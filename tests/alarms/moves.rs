@@ -8,8 +8,7 @@ use crate::{
 /// A state that can come next.
 pub(crate) struct Move {
     pub(crate) to: State,
-    /// Whether it may also never be made: who was to be woken for it is one who was woken in vain, or what it needs is
-    /// there for a moment only.
+    /// Whether it may also never be made: what it needs is there for a moment only.
     pub(crate) may_fail: bool,
 }
 
@@ -46,21 +45,6 @@ impl Moves<'_, '_> {
         self.all.push(Move { to, may_fail });
     }
 
-    /// Whether somebody else has a receive that was woken on this channel and is not polled.
-    fn is_stranding(&self, channel: usize, except: At) -> bool {
-        let processes = self.from.processes.iter().enumerate();
-        let mut left = processes.flat_map(|(process, now)| {
-            let left = now.left.iter().enumerate();
-            left.filter_map(move |(slot, left)| Some((process, slot, (*left)?)))
-        });
-        left.any(|(process, slot, left)| {
-            let op = self.model.left_op(process, left);
-            let is_own = usize::from(except.process) == process
-                && (usize::from(except.slot) < LEFT || usize::from(except.slot) == LEFT + slot);
-            op.act == Act::Recv && op.channel == channel && left.part == Part::Over && !is_own
-        })
-    }
-
     fn meetings(&mut self) {
         for send in self.offers.clone() {
             if send.op.act != Act::Send {
@@ -73,8 +57,7 @@ impl Moves<'_, '_> {
                 }
                 let is_poisoned = Model::is_poisoned(self.from, send.op.channel);
                 if receive.op.channel == send.op.channel && !is_poisoned {
-                    let may_fail = self.is_stranding(send.op.channel, receive.at);
-                    self.push(may_fail, |model, state| meet(model, state, send, receive));
+                    self.push(false, |model, state| meet(model, state, send, receive));
                 }
             }
         }
@@ -106,7 +89,8 @@ impl Moves<'_, '_> {
         }
     }
 
-    /// A receive that was left is woken for a sender, and does nothing about it.
+    /// A receive that was left is woken for a sender, and does nothing about it. Whoever else waits is woken then, at
+    /// last: so that a message is not taken is no end.
     fn wakings(&mut self) {
         for left in self.offers.clone() {
             if !is_left(left.at)
@@ -118,8 +102,7 @@ impl Moves<'_, '_> {
             let mut others = self.offers.iter();
             if others.any(|other| other.op.act == Act::Send && other.op.channel == left.op.channel)
             {
-                let may_fail = self.is_stranding(left.op.channel, left.at);
-                self.push(may_fail, |model, state| {
+                self.push(false, |model, state| {
                     model.complete(state, left.at, false);
                 });
             }

@@ -178,10 +178,13 @@ impl<'a> Graph<'a> {
             .map(|(op, _, part)| (op, part))
             .collect();
         for left in now.left.iter().flatten() {
-            if left.part == Part::Over {
-                return None;
+            let op = self.model.left_op(process, *left);
+            match (left.part, op.act) {
+                // It was woken, and is not looked at: it wakes nobody again.
+                (Part::Over, Act::Recv) => {}
+                (Part::Over, _) => return None,
+                (part, _) => ops.push((op, part)),
             }
-            ops.push((self.model.left_op(process, *left), left.part));
         }
         Some(ops)
     }
@@ -317,7 +320,8 @@ fn waits_of(blocked: &Blocked) -> Vec<Wait> {
             releasers.fold(0, |all, one| all | 1 << one),
         )
     };
-    blocked.waits.iter().map(wait).collect()
+    let waits = blocked.waits.iter().filter(|wait| !wait.is_stranded);
+    waits.map(wait).collect()
 }
 
 fn sorted(mut waits: Vec<Wait>) -> Vec<Wait> {

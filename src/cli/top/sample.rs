@@ -18,6 +18,7 @@ pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) ->
         waits_for: waits_for.iter().map(|name| (*name).into()).collect(),
         is_open: false,
         is_one_of_all: false,
+        is_stranded: false,
     }
 }
 
