@@ -158,6 +158,11 @@ impl<'a> Graph<'a> {
 
     // ---- The rules ----
 
+    /// Whether somebody has a part in the channel whom the network does not know.
+    fn is_open(&self, state: &State, channel: usize) -> bool {
+        state.open >> channel & 1 == 1 || self.model.is_poisoner_outside(state, channel)
+    }
+
     /// What a process is blocked on; `None` if it is not certain that it is blocked on that alone.
     fn blocked_on(&self, state: &State, process: usize) -> Option<Vec<(Op, Part)>> {
         let now = &state.processes[process];
@@ -180,8 +185,9 @@ impl<'a> Graph<'a> {
         for left in now.left.iter().flatten() {
             let op = self.model.left_op(process, *left);
             match (left.part, op.act) {
-                // It was woken, and is not looked at: it wakes nobody again.
-                (Part::Over, Act::Recv) => {}
+                // It was woken, and is not looked at: it wakes nobody again. Where somebody outside has a part in the
+                // channel, it is not certain that the process has heard of it.
+                (Part::Over, Act::Recv) if !self.is_open(state, op.channel) => {}
                 (Part::Over, _) => return None,
                 (part, _) => ops.push((op, part)),
             }
@@ -198,7 +204,7 @@ impl<'a> Graph<'a> {
         let me: u16 = 1 << process;
         let wait = |(op, part): (Op, Part)| {
             let channel = op.channel;
-            if state.open >> channel & 1 == 1 || self.model.is_poisoner_outside(state, channel) {
+            if self.is_open(state, channel) {
                 return None;
             }
             let (senders, receivers) = (
