@@ -20,6 +20,8 @@ mod rights;
 mod script;
 #[path = "deadlock/stranded.rs"]
 mod stranded;
+#[path = "deadlock/undecided.rs"]
+mod undecided;
 #[path = "deadlock/ways.rs"]
 mod ways;
 #[path = "deadlock/words.rs"]

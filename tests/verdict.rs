@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use handover::process::{BlockingIn, BlockingOut, In, Network, OnDeadlock, Out, RunError};
+use handover::process::{
+    BlockingIn, BlockingOut, In, Network, OnDeadlock, Out, Poisoner, RunError,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -52,7 +54,8 @@ fn one_that_may_poison_a_channel_may_end_the_wait_of_whoever_shares_its_side() {
         assert!(y.recv().await.is_err(), "its sender has ended");
         Ok(())
     });
-    net.process("c", x_in, async |x: &In<u32>| {
+    let right = x_in.poisoner();
+    net.process("c", right, async |x: &Poisoner| {
         tokio::time::sleep(Duration::from_millis(120)).await;
         x.poison("enough");
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 use super::{
     body::Process,
     error::ProcessResult,
-    ports::{Bound, Ports, Seat},
+    ports::{Bound, Failing, Ports, Seat},
     registry::{Kind, Registry},
     trace::Span,
 };
@@ -61,7 +61,8 @@ impl Attached {
                 poll_fn(|context| span.enter(|| process.as_mut().poll(context))).await
             };
             if let Err(error) = &result {
-                ports.poison(&format!("process `{name}` failed: {error}").into());
+                let reason = format!("process `{name}` failed: {error}");
+                ports.fail(&Failing(reason.into()));
             }
             result
         };

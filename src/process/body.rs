@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     error::{Cause, Failure, ProcessResult},
-    ports::{Bound, Ports, Seat},
+    ports::{Bound, Failing, Ports, Seat},
     registry::{Kind, Registry},
     trace::Span,
 };
@@ -169,7 +169,7 @@ fn fail<P: Bound>(registry: &Registry, id: u32, cause: Cause, ports: &P) {
     let reason = failure.to_string();
     registry.note_failing(id);
     registry.fail(failure);
-    ports.poison(&reason.into());
+    ports.fail(&Failing(reason.into()));
 }
 
 impl fmt::Debug for Body {

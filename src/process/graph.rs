@@ -64,6 +64,27 @@ impl Seen {
         self.holders == HOLDERS && self.waits == self.found + self.stranded
     }
 
+    /// Whether it waits, for whatever it may be.
+    pub(super) fn waits_for_something(&self) -> bool {
+        let waits = matches!(self.status.state(), State::Blocked | State::Timed);
+        waits && !self.is_injected && self.status.turn() > 0
+    }
+
+    /// How many others have a waker of it.
+    pub(super) fn foreign_wakers(&self) -> usize {
+        self.holders.saturating_sub(HOLDERS)
+    }
+
+    /// At how many places it waits that were not found.
+    pub(super) fn waits_elsewhere(&self) -> usize {
+        self.waits.saturating_sub(self.found + self.stranded)
+    }
+
+    /// Whether it is a thread that waits until an instant at most.
+    pub(super) fn is_timed(&self) -> bool {
+        self.status.state() == State::Timed
+    }
+
     /// Whether it is certain that it is blocked on exactly the operations that were found.
     fn is_certain(&self) -> bool {
         self.status.state() == State::Blocked
@@ -87,6 +108,13 @@ pub(super) struct Op {
     pub(super) channel: u32,
     pub(super) wait: observe::Wait,
     acceptor: Option<u32>,
+}
+
+impl Op {
+    /// Of an accepted send: whether it is certain who holds its message.
+    pub(super) fn has_acceptor(&self) -> bool {
+        self.acceptor.is_some()
+    }
 }
 
 /// Everything at (nearly) one moment.
@@ -290,8 +318,23 @@ fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec
 fn shrink(
     tables: &Tables,
     picture: &Picture,
-    mut members: Vec<bool>,
+    members: Vec<bool>,
     is_sound: impl Fn(&Op) -> bool,
+) -> Vec<bool> {
+    shrink_by(picture, members, |op| {
+        if is_sound(op) {
+            all_releasers(tables, picture, op)
+        } else {
+            None
+        }
+    })
+}
+
+/// As [`shrink`], where `releasers` tells who can release an operation.
+pub(super) fn shrink_by(
+    picture: &Picture,
+    mut members: Vec<bool>,
+    releasers: impl Fn(&Op) -> Option<Vec<u32>>,
 ) -> Vec<bool> {
     let mut shrinking = Shrinking::new(picture, &mut members);
     // Which operations are released by whom, so that each is looked at once for each of its releasers.
@@ -301,12 +344,7 @@ fn shrink(
         if !shrinking.members[op.process as usize] || op.wait.is_woken {
             continue;
         }
-        let releasers = if is_sound(op) {
-            all_releasers(tables, picture, op)
-        } else {
-            None
-        };
-        let Some(releasers) = releasers else {
+        let Some(releasers) = releasers(op) else {
             shrinking.can_be_released(at);
             continue;
         };
@@ -378,16 +416,28 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
     if entry.open > 0 || entry.outside_poisoners() > 0 {
         return None;
     }
+    match op.wait.operation {
+        Operation::Accepted if op.acceptor.is_none() => return None,
+        // What was taken into custody within credit may be handed back, by whoever has it.
+        Operation::Receive if tally.credit_untaken > 0 => return None,
+        _ => {}
+    }
+    known_releasers(tables, picture, op)
+}
+
+/// Those whom the network knows that can release an operation, as if there were nobody else; `None` if it is about to be
+/// released.
+pub(super) fn known_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+    let entry = tables.channels.get(op.channel)?;
+    let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
     let holders = |side| entry.holders(side).iter().copied();
     let mut releasers: Vec<u32> = match op.wait.operation {
         // Poison does not touch what was accepted.
-        Operation::Accepted => return Some(vec![op.acceptor?]),
+        Operation::Accepted => return Some(op.acceptor.into_iter().collect()),
         // Whoever waits is about to hear of it.
         _ if tally.poisoned => return None,
         // They can meet, once somebody is woken for it.
         Operation::Send | Operation::Receive if tally.is_held_up => return None,
-        // What was taken into custody within credit may be handed back, by whoever has it.
-        Operation::Receive if tally.credit_untaken > 0 => return None,
         Operation::Send | Operation::Demand => holders(Side::Receiving).collect(),
         Operation::Receive => holders(Side::Sending).collect(),
         Operation::Closing => {
@@ -405,7 +455,7 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
         }
     };
     // With nobody on the other side the channel is closed, and whoever waits is about to hear of it.
-    if releasers.is_empty() {
+    if releasers.is_empty() && entry.open == 0 {
         return None;
     }
     let others = |poisoner: &&u32| **poisoner != op.process;
@@ -413,17 +463,28 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
     Some(releasers)
 }
 
-/// As [`releasers`], with those who hold an end of the channel and may end a wait on it by failing, while the run goes
-/// on as if nothing had happened, or is about to hear of it.
+fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+    let releasers = releasers(tables, picture, op)?;
+    Some(with_those_that_may_fail(tables, op, releasers))
+}
+
+/// With those too who hold an end of the channel and may end a wait on it by failing while the run goes on as if nothing
+/// had happened, or have failed.
 ///
 /// A process that fails poisons its channels, on either side. That it *may* fail releases nobody: no message will change
 /// hands by it, and the run has failed then. But the failure of an attached process is told to its owner alone.
-fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
-    let mut releasers = releasers(tables, picture, op)?;
+pub(super) fn with_those_that_may_fail(
+    tables: &Tables,
+    op: &Op,
+    mut releasers: Vec<u32>,
+) -> Vec<u32> {
+    let Some(entry) = tables.channels.get(op.channel) else {
+        return releasers;
+    };
+    // What was accepted poison does not touch.
     if op.wait.operation == Operation::Accepted {
-        return Some(releasers);
+        return releasers;
     }
-    let entry = tables.channels.get(op.channel)?;
     let may_fail = |holder: &&u32| {
         let holder = tables.processes.get(**holder);
         holder.is_some_and(|holder| holder.kind == Kind::Attached || holder.has_failed)
@@ -431,7 +492,7 @@ fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>
     let holders = entry.holders(Side::Sending).iter();
     let holders = holders.chain(entry.holders(Side::Receiving));
     releasers.extend(holders.filter(may_fail).filter(|&&id| id != op.process));
-    Some(releasers)
+    releasers
 }
 
 /// As names, in alphabetical order.

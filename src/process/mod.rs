@@ -64,11 +64,14 @@ mod snapshot;
 mod table;
 mod threads;
 mod trace;
+mod undecided;
 mod watch;
 mod workers;
 
 #[cfg(feature = "observe")]
 pub use self::observe::ObserverServer;
+#[doc(hidden)]
+pub use self::ports::Failing;
 pub use self::{
     all::{SendToAll, SendToAllError, send_to_all},
     attached::Attached,
@@ -85,5 +88,6 @@ pub use self::{
     ports_macro::{InThread, Twofold},
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
     snapshot::{Bottleneck, ChannelSeen, Doing, Observer, ProcessSeen, Snapshot},
+    undecided::{Because, Undecided},
     watch::OnDeadlock,
 };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     parcel::{Mobile, Openness, Parcel},
-    ports::{Bound, Ports, Seat},
+    ports::{Bound, Failing, Ports, Seat},
     ports_macro::Twofold,
     registry::Registry,
 };
@@ -182,8 +182,8 @@ impl fmt::Debug for PoisonToken {
 }
 
 impl Bound for Poisoner {
-    fn poison(&self, reason: &Reason) {
-        self.observed.poison(reason.clone());
+    fn fail(&self, failing: &Failing) {
+        self.observed.poison(failing.0.clone());
     }
 }
 

@@ -44,10 +44,15 @@ pub trait Ports: Send {
 
 /// Ports that belong to a process.
 pub trait Bound: Send + Sync + 'static {
-    /// Poisons every channel of which there is an end among them.
+    /// Poisons every channel of which there is an end among them, or the right to.
     #[doc(hidden)]
-    fn poison(&self, reason: &Reason);
+    fn fail(&self, failing: &Failing);
 }
+
+/// That the process has failed: nobody else poisons a channel of which it has but an end.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Failing(pub(super) Reason);
 
 /// The tie of an end to the process that holds it.
 pub(super) struct Tie<const SENDING: bool> {
@@ -140,14 +145,14 @@ macro_rules! token {
         }
 
         impl<T: Send + 'static> Bound for $Port<T> {
-            fn poison(&self, reason: &Reason) {
-                self.end.poison(reason.clone());
+            fn fail(&self, failing: &Failing) {
+                self.end.poison(failing.0.clone());
             }
         }
 
         impl<T: Send + 'static> Bound for $Blocking<T> {
-            fn poison(&self, reason: &Reason) {
-                self.0.end.poison(reason.clone());
+            fn fail(&self, failing: &Failing) {
+                self.0.end.poison(failing.0.clone());
             }
         }
 
@@ -210,8 +215,8 @@ macro_rules! tuples {
         }
 
         impl<$($P: Bound),*> Bound for ($($P,)*) {
-            fn poison(&self, reason: &Reason) {
-                $(self.$at.poison(reason);)*
+            fn fail(&self, failing: &Failing) {
+                $(self.$at.fail(failing);)*
             }
         }
     )+};
@@ -236,7 +241,7 @@ impl Ports for () {
 }
 
 impl Bound for () {
-    fn poison(&self, _reason: &Reason) {}
+    fn fail(&self, _failing: &Failing) {}
 }
 
 impl<P: Ports> Ports for Vec<P> {
@@ -254,9 +259,9 @@ impl<P: Ports> Ports for Vec<P> {
 }
 
 impl<P: Bound> Bound for Vec<P> {
-    fn poison(&self, reason: &Reason) {
+    fn fail(&self, failing: &Failing) {
         for port in self {
-            port.poison(reason);
+            port.fail(failing);
         }
     }
 }
@@ -275,9 +280,9 @@ impl<P: Ports, const N: usize> Ports for [P; N] {
 }
 
 impl<P: Bound, const N: usize> Bound for [P; N] {
-    fn poison(&self, reason: &Reason) {
+    fn fail(&self, failing: &Failing) {
         for port in self {
-            port.poison(reason);
+            port.fail(failing);
         }
     }
 }
@@ -296,9 +301,9 @@ impl<P: Ports> Ports for Option<P> {
 }
 
 impl<P: Bound> Bound for Option<P> {
-    fn poison(&self, reason: &Reason) {
+    fn fail(&self, failing: &Failing) {
         if let Some(port) = self {
-            port.poison(reason);
+            port.fail(failing);
         }
     }
 }
@@ -317,5 +322,5 @@ impl Ports for HereToken {
 }
 
 impl Bound for Here {
-    fn poison(&self, _reason: &Reason) {}
+    fn fail(&self, _failing: &Failing) {}
 }

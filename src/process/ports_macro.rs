@@ -152,8 +152,8 @@ macro_rules! __ports {
 
         #[allow(non_camel_case_types)]
         impl<$($field: $crate::process::Bound),*> $crate::process::Bound for $Name<$($field),*> {
-            fn poison(&self, reason: &$crate::channel::Reason) {
-                $($crate::process::Bound::poison(&self.$field, reason);)*
+            fn fail(&self, failing: &$crate::process::Failing) {
+                $($crate::process::Bound::fail(&self.$field, failing);)*
             }
         }
 

@@ -3,6 +3,7 @@
 use super::{
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
     snapshot::{Bottleneck, ChannelSeen, Doing, ProcessSeen, Snapshot},
+    undecided::{Because, Undecided},
 };
 
 /// Names that would like to be more than text.
@@ -116,6 +117,7 @@ pub(in crate::process) fn chain() -> Snapshot {
             process: "a".to_owned(),
             waited_for_by: 1.5,
         }),
+        undecided: None,
     }
 }
 
@@ -138,6 +140,18 @@ pub(in crate::process) fn named(names: &[&str]) -> Snapshot {
             .collect(),
         deadlock: None,
         bottleneck: None,
+        undecided: Some(Undecided {
+            processes: names.iter().map(ToString::to_string).collect(),
+            process_count: names.len(),
+            because: names
+                .iter()
+                .map(|name| Because::OpenEnds {
+                    channel: (*name).to_owned(),
+                    ends: 1,
+                })
+                .collect(),
+            because_count: names.len(),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     graph::{self, Picture, Seen},
     registry::{ProcessEntry, Registry, Side, Tables},
     report::{Deadlock, Kind, Wait},
+    undecided::{self, Undecided},
 };
 use crate::{
     channel::observe::Operation,
@@ -86,6 +87,10 @@ pub struct Snapshot {
     pub deadlock: Option<Deadlock>,
     /// The process that most others have waited for lately, directly or through others.
     pub bottleneck: Option<Bottleneck>,
+    /// Processes that nothing can move which the network knows, and why that is not called a deadlock. It is worked out
+    /// for networks of up to 20,000 processes, where there is no deadlock.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub undecided: Option<Undecided>,
 }
 
 /// A process at one moment.
@@ -417,8 +422,16 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             }
         })
         .collect();
+    let has_rested = |id| {
+        let entry = tables.processes.get(id);
+        entry.is_some_and(|entry| entry.history.get().since_ms < now_ms)
+    };
+    let is_to_be_decided = deadlock.is_none() && picture.processes.len() <= MEASURED_MAX;
     Snapshot {
         network: registry.name.to_string(),
+        undecided: is_to_be_decided
+            .then(|| undecided::of(tables, &picture, has_rested))
+            .flatten(),
         age_ms: u64::from(now_ms),
         is_running: registry.is_running(),
         bottleneck: bottleneck(&processes),

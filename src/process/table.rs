@@ -32,6 +32,9 @@ impl fmt::Display for Snapshot {
         if let Some(deadlock) = &self.deadlock {
             writeln!(f, "{}", shown(&deadlock.to_string()))?;
         }
+        if let Some(undecided) = &self.undecided {
+            writeln!(f, "{}", shown(&undecided.to_string()))?;
+        }
         if let Some(bottleneck) = &self.bottleneck {
             writeln!(f, "bottleneck: {}", shown(&bottleneck.to_string()))?;
         }

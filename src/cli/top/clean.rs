@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::process::{Blocked, Snapshot, Wait};
+use crate::process::{Because, Blocked, Snapshot, Wait};
 
 /// Whether a terminal may do something else with it than show it where it stands.
 fn steers(letter: char) -> bool {
@@ -42,11 +42,17 @@ pub fn snapshot(snapshot: &mut Snapshot) {
         text(&mut channel.name);
         channel.senders.iter_mut().for_each(text);
         channel.receivers.iter_mut().for_each(text);
+        channel.poisoners.iter_mut().for_each(text);
     }
     if let Some(deadlock) = &mut snapshot.deadlock {
         text(&mut deadlock.network);
         deadlock.cycle.iter_mut().for_each(blocked);
         deadlock.others.iter_mut().for_each(blocked);
+    }
+    if let Some(undecided) = &mut snapshot.undecided {
+        undecided.processes.iter_mut().for_each(text);
+        let because = undecided.because.iter_mut();
+        because.map(Because::name_mut).for_each(text);
     }
     if let Some(bottleneck) = &mut snapshot.bottleneck {
         text(&mut bottleneck.process);

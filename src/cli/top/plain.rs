@@ -104,6 +104,9 @@ fn text(snapshot: &Snapshot) -> String {
     if let Some(deadlock) = &snapshot.deadlock {
         text.extend([&deadlock.to_string(), "\n"]);
     }
+    if let Some(undecided) = &snapshot.undecided {
+        text.extend([&undecided.to_string(), "\n"]);
+    }
     if let Some(bottleneck) = &snapshot.bottleneck {
         text.extend(["bottleneck: ", &bottleneck.to_string(), "\n"]);
     }

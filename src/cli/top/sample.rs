@@ -68,6 +68,7 @@ pub fn running() -> Snapshot {
     let mut results = channel_seen("results", "worker 2", "collector", 41.5);
     (results.sends_waiting, results.credit_unused) = (1, 3);
     Snapshot {
+        undecided: None,
         network: "pipeline".into(),
         age_ms: 200_000,
         is_running: true,
@@ -104,6 +105,7 @@ pub fn deadlocked() -> Snapshot {
         waits: waits.clone(),
     };
     Snapshot {
+        undecided: None,
         network: "chain".into(),
         age_ms: 1500,
         is_running: true,
@@ -177,6 +179,7 @@ pub fn hostile() -> Snapshot {
         waits: waits(),
     };
     Snapshot {
+        undecided: None,
         network: evil.into(),
         age_ms: u64::MAX,
         is_running: true,

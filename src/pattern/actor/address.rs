@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     channel::{Reason, SendError, Sender},
-    process::{BlockingOut, Bound, Mobile, Out, OutToken, Parcel, Ports, Seat},
+    process::{BlockingOut, Bound, Failing, Mobile, Out, OutToken, Parcel, Ports, Seat},
 };
 
 /// Why an actor has not done what it was told or asked.
@@ -329,11 +329,11 @@ impl<A: Actor> Mobile for Address<A> {
 
 impl<A: Actor> Bound for Address<A> {
     /// An actor is not taken down by whoever has its address.
-    fn poison(&self, _reason: &Reason) {}
+    fn fail(&self, _failing: &Failing) {}
 }
 
 impl<A: Actor> Bound for BlockingAddress<A> {
-    fn poison(&self, _reason: &Reason) {}
+    fn fail(&self, _failing: &Failing) {}
 }
 
 macro_rules! debug {
