@@ -32,9 +32,9 @@ fn result_of(net: Network) -> Result<(), RunError> {
     }
 }
 
-/// `a` waits for `b` and `b` for `a`; but `c` can receive where `a` does, and so can poison.
+/// `a` waits for `b` and `b` for `a`; but `c` may poison the channel that `a` waits on.
 #[test]
-fn one_that_may_poison_a_channel_may_end_the_wait_of_whoever_shares_its_side() {
+fn one_that_may_poison_a_channel_may_end_a_wait_on_it() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -172,8 +172,20 @@ impl Moves<'_, '_> {
                 _ => other.op.act == Act::Send,
             };
             let is_poisoned = Model::is_poisoned(self.from, op.channel);
-            if meets && other.op.channel == op.channel && !is_poisoned {
+            if !meets || other.op.channel != op.channel || is_poisoned {
+                continue;
+            }
+            // Of several that are there, one that was left may be the one that is woken for a send.
+            let left = self.offers.iter().filter(|left| {
+                let could = left.op.act == Act::Recv && left.op.channel == op.channel;
+                op.act == Act::Send && could && is_left(left.at)
+            });
+            let woken: Vec<_> = left.map(|left| Some(left.at)).chain([None]).collect();
+            for woken in woken {
                 self.push(false, |model, state| {
+                    if let Some(woken) = woken {
+                        model.complete(state, woken, false);
+                    }
                     model.advance(state, process);
                     if other.op.act == Act::Hold {
                         hold(state, other.at, None);
