@@ -155,9 +155,9 @@ impl<T> Core<T> {
         let mut left = self.lock().state.woken.len();
         self.wake_each(|locked| {
             left = left.checked_sub(1)?;
-            let sends = locked.held_up()?;
+            let held_up = locked.held_up()?;
             // SAFETY: a waiter of it hangs in a list of this channel, whose lock is held.
-            let sends = sends.map(|party| unsafe { party.as_ref() });
+            let sends = held_up.sends.map(|party| unsafe { party.as_ref() });
             locked.notify_poller(sends)
         });
     }

@@ -11,6 +11,12 @@ use super::{
 };
 use crate::sync::{home::may_run_within, task::Task};
 
+/// A message that waits beside receivers who were not woken for it.
+pub(super) struct HeldUp {
+    /// The alternation, if it is one, that sends: it does not meet itself.
+    pub(super) sends: Option<NonNull<Party>>,
+}
+
 impl<T> Locked<'_, T> {
     /// Picks the poller that waited longest, to be woken for a sender; `me` is the alternation that sends, if it
     /// is one. The inner `None` is an alternation that was woken on another channel already.
@@ -106,17 +112,17 @@ impl<T> Locked<'_, T> {
     }
 
     /// Whether a message waits for a receiver that waits too and was not woken for it, because another was who has not
-    /// looked yet. Returns the alternation, if it is one, that sends: it does not meet itself.
+    /// looked yet.
     ///
     /// That is so for a moment each time that a receiver is woken. It stays so where the other is a future that was
     /// polled once and left, in a process that does something else.
-    pub(super) fn held_up(&self) -> Option<Option<NonNull<Party>>> {
+    pub(super) fn held_up(&self) -> Option<HeldUp> {
         let state = &*self.state;
         if state.woken.is_empty() || state.pollers.is_empty() {
             return None;
         }
         if !state.credit.is_empty() {
-            return Some(None);
+            return Some(HeldUp { sends: None });
         }
         let mut sender = state.senders.first();
         while let Some(sends) = sender {
@@ -127,7 +133,7 @@ impl<T> Locked<'_, T> {
                 // SAFETY: as above.
                 let other = unsafe { party_of(receives) };
                 if party.is_none() || party != other {
-                    return Some(party);
+                    return Some(HeldUp { sends: party });
                 }
                 // SAFETY: as above.
                 poller = unsafe { list::next(receives) };
