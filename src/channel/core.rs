@@ -31,11 +31,11 @@ use crate::sync::{
 };
 
 pub(super) struct Core<T> {
-    state: OwnedLock<State<T>>,
+    pub(super) state: OwnedLock<State<T>>,
     /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone and an
     /// alternation a needless lock. Nobody waits because of it alone, so `Relaxed` is enough. It is never less than
     /// what was so under the lock.
-    senders_waiting: AtomicUsize,
+    pub(super) senders_waiting: AtomicUsize,
     /// Whether the channel was closed to receivers, as such a hint too. Set under the lock that closes it: whoever
     /// has seen the end by other means sees it here.
     is_over: AtomicBool,
@@ -60,7 +60,11 @@ impl<T> Core<T> {
 
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, T> {
-        Locked::new(self.state.lock(), &self.senders_waiting)
+        let mut locked = Locked::new(self.state.lock(), &self.senders_waiting);
+        if locked.state.offered.is_some() {
+            locked.turn_offer_into_wait();
+        }
+        locked
     }
 
     /// The thread that runs the tasks of `home` owns the channel from now on: it locks it without further ado.

@@ -50,6 +50,7 @@ mod granting;
 mod held;
 mod list;
 pub(crate) mod observe;
+mod owner;
 mod party;
 mod poisoning;
 mod receiving;

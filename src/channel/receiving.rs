@@ -118,6 +118,21 @@ impl<T> Core<T> {
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
     ) -> Poll<Result<T, RecvError>> {
+        if waiter.is(Stage::Idle) {
+            if let Some(polled) = self.begin_recv_as_owner(waiter, context) {
+                return polled;
+            }
+        } else if let Some(message) = self.take_offer(waiter) {
+            return Poll::Ready(Ok(message));
+        }
+        self.poll_recv_the_long_way(waiter, context)
+    }
+
+    fn poll_recv_the_long_way(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<T, RecvError>> {
         assert!(!waiter.is(Stage::Spent), "{POLLED_AGAIN}");
         if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();

@@ -13,7 +13,7 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{home::run_within, run_is_over};
+use crate::sync::run_is_over;
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -26,7 +26,7 @@ fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
 }
 
 /// What a poll of a send came to.
-enum Step {
+pub(super) enum Step {
     Sent,
     Waits,
     /// The waiter's stage says why.
@@ -148,6 +148,13 @@ impl<T> Core<T> {
     /// The first poll.
     #[inline]
     fn begin_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+        match self.begin_send_as_owner(waiter, context) {
+            Some(step) => step,
+            None => self.begin_send_the_long_way(waiter, context),
+        }
+    }
+
+    fn begin_send_the_long_way(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::task(context);
         let mut locked = self.lock();
@@ -169,20 +176,6 @@ impl<T> Core<T> {
                 Err(message) => unsafe { waiter.put_message(message) },
             }
         }
-        if let Some(partner) = locked.partner_within() {
-            locked.wait_unheard(Role::Sender, waiter);
-            let woken = locked.notify_poller(None);
-            drop(locked);
-            // Lent, for the partner is at home here.
-            drop(woken);
-            // SAFETY: it may, just now.
-            unsafe { run_within(partner) };
-            if waiter.is(Stage::Met) {
-                waiter.spend();
-                return Step::Sent;
-            }
-            return self.continue_send(waiter, context);
-        }
         locked.wait(Role::Sender, waiter, wake);
         let notified = ToWake::flatten(locked.notify_poller(None));
         drop(locked);
@@ -192,7 +185,7 @@ impl<T> Core<T> {
 
     /// A later poll, before the message was taken: the task may have another waker now.
     #[cold]
-    fn continue_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+    pub(super) fn continue_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         assert!(
             !waiter.is(Stage::Spent),
             "a send future was polled again after it had completed"

@@ -9,11 +9,15 @@ use super::{
     held::HoldLink,
     list::List,
     party::{Part, Party},
-    waiter::{Stage, Waiter, Wake},
+    waiter::{Link, Stage, Waiter, Wake},
 };
 use crate::sync::{AtomicUsize, Ordering, owned::OwnedLockGuard, task::TaskId};
 
 pub(super) struct State<T> {
+    /// A sender that is running its partner in the middle of its own turn, so that its message is taken before it has to
+    /// wait; see [`owner`](super::owner). Nobody but those who know of it finds it here: whoever locks the channel has
+    /// it hang among the senders first.
+    pub(super) offered: Link<T>,
     /// Senders whose message nobody has taken.
     pub(super) senders: List<T>,
     /// Senders whose message an acceptor holds.
@@ -43,6 +47,7 @@ pub(super) struct State<T> {
 impl<T> State<T> {
     pub(super) const fn new() -> Self {
         Self {
+            offered: None,
             senders: List::new(),
             held: List::new(),
             refused: List::new(),
@@ -80,6 +85,25 @@ impl<T> State<T> {
         } else {
             None
         }
+    }
+
+    /// Takes the message of a sender that was claimed, and completes its send.
+    ///
+    /// # Safety
+    ///
+    /// The sender waited here, or its message is offered, so that it is alive until its stage is final. The lock is held.
+    #[inline]
+    pub(super) unsafe fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
+        let message = {
+            // SAFETY: alive, by the caller's word.
+            let sender = unsafe { sender.as_ref() };
+            // SAFETY: the lock is held, by the caller's word.
+            unsafe { sender.take_its_message() }
+        };
+        self.handed_over += 1;
+        // SAFETY: as above, and its message was taken.
+        unsafe { Waiter::finish(sender, Stage::Met) };
+        message
     }
 
     /// Where senders hang that are not done.
@@ -154,16 +178,8 @@ impl<T> Locked<'_, T> {
     /// Takes the message of a sender that was claimed, and completes its send.
     #[inline]
     pub(super) fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
-        let message = {
-            // SAFETY: it waited in our list, so it is alive until its stage is final.
-            let sender = unsafe { sender.as_ref() };
-            // SAFETY: the lock is held.
-            unsafe { sender.take_its_message() }
-        };
-        self.state.handed_over += 1;
-        // SAFETY: as above, and its message was taken.
-        unsafe { Waiter::finish(sender, Stage::Met) };
-        message
+        // SAFETY: it waited in our list, and the lock is held.
+        unsafe { self.state.complete(sender) }
     }
 
     /// Claims the sender that waited longest, unless there is a message within credit, which comes first.
@@ -300,14 +316,6 @@ impl<T> Locked<'_, T> {
             self.hang(role, waiter, before);
         }
         old
-    }
-
-    /// Lets `waiter`, which is idle, wait in `role` without a wake handle: its owner looks by itself.
-    #[inline]
-    pub(super) fn wait_unheard(&mut self, role: Role, waiter: Pin<&Waiter<T>>) {
-        // SAFETY: idle, and the caller's.
-        unsafe { waiter.begin(None, None) };
-        self.hang(role, waiter, Stage::Idle);
     }
 
     /// Lets `waiter`, which is one of several of an alternation, wait in `role`; returns whether it did not wait

@@ -255,6 +255,24 @@ impl<T> Waiter<T> {
         });
     }
 
+    /// As [`begin`](Self::begin), for one that waits without a handle: its owner looks by itself.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is idle and is counted for nobody, and its owner leaves it alone meanwhile.
+    pub(super) unsafe fn begin_unheard(&self) {
+        self.shared.with_mut(|shared| {
+            // SAFETY: as for `begin`.
+            unsafe { &mut *shared }.write(Shared {
+                next: None,
+                previous: None,
+                wake: None,
+                hold: None,
+                part: None,
+            });
+        });
+    }
+
     /// What belongs to the channel's lock.
     ///
     /// # Safety

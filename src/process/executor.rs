@@ -36,7 +36,7 @@ pub(super) struct Executor {
     local: Local,
     /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
     /// handle of them.
-    done_within: RefCell<Vec<(TaskRef, Option<Cause>)>>,
+    done_within: RefCell<Vec<TaskRef>>,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
     turns_a_poll: Option<u32>,
     has_ended: bool,
@@ -106,8 +106,8 @@ impl Executor {
             };
             turns += 1;
             self.local.begin_turn();
-            if let Some((task, cause)) = self.run(task) {
-                retire(&self.registry, task, cause);
+            if let Some(task) = self.run(task) {
+                retire(&self.registry, task);
             }
             self.retire_those_within();
             let within = self.local.turns_within();
@@ -132,30 +132,24 @@ impl Executor {
             return;
         }
         let done = std::mem::take(&mut *self.done_within.borrow_mut());
-        for (task, cause) in done {
-            retire(&self.registry, task, cause);
+        for task in done {
+            retire(&self.registry, task);
         }
     }
 
-    /// Runs a task for a turn; returns it if it is done, and what went wrong if something did.
+    /// Runs a task for a turn; returns it if it is done.
     #[inline]
-    fn run(&self, task: NonNull<Task>) -> Option<(TaskRef, Option<Cause>)> {
+    fn run(&self, task: NonNull<Task>) -> Option<TaskRef> {
         // SAFETY: the executor's own hold, which it has until the task is done.
         let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
-        // What can panic here is a destructor of what the process has left.
         // SAFETY: it was scheduled, and this thread alone runs the tasks of this home.
-        let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(true) }));
-        match turn {
-            Ok(Turn::Blocked) => None,
-            Ok(Turn::Again) => {
+        match unsafe { held.run(true) } {
+            Turn::Blocked => None,
+            Turn::Again => {
                 self.local.push(task);
                 None
             }
-            Ok(Turn::Done) => Some((ManuallyDrop::into_inner(held), None)),
-            Err(payload) => {
-                let cause = Cause::of_panic(&*payload);
-                Some((ManuallyDrop::into_inner(held), Some(cause)))
-            }
+            Turn::Done => Some(ManuallyDrop::into_inner(held)),
         }
     }
 
@@ -175,11 +169,7 @@ impl Runner for Executor {
 }
 
 /// A task is done, or cannot go on: gives the executor's hold of it up.
-pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
-    if let Some(cause) = cause {
-        let process = registry.name_of_task(&task);
-        registry.fail(Failure { process, cause });
-    }
+pub(super) fn retire(registry: &Registry, task: TaskRef) {
     // SAFETY: nobody polls it.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
         let process = registry.name_of_task(&task);
@@ -197,7 +187,7 @@ pub(super) fn end_all(registry: &Registry) {
     for task in registry.close_to_processes() {
         // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
         let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
-        retire(registry, executors, None);
+        retire(registry, executors);
     }
     registry.home.close();
 }

@@ -264,6 +264,8 @@ impl TaskRef {
     /// Polls the task for one turn, as the task that this thread runs. `local` says that no other thread may write
     /// the status meanwhile, so plain stores are enough. Returns whether it must be scheduled again.
     ///
+    /// The future contains its own panics: this may be in the middle of the turn of another.
+    ///
     /// # Safety
     ///
     /// The task is scheduled, and nobody else polls it or drops its future meanwhile.

@@ -1,0 +1,200 @@
+//! The straight way of a rendezvous between two processes of which one thread runs both, and owns the channel.
+//!
+//! Nobody else is inside, so what the long way does in case somebody is can be left out. What happens is the same: a
+//! sender whose partner waits *offers* its message and runs the partner in the middle of its own turn; the partner's
+//! poll takes the message, if it comes to it.
+//!
+//! # Invariants
+//!
+//! - While a message is offered, no sender hangs in the list of those who wait, no poller is woken and has not looked,
+//!   and the poller for which it is offered is the first of its list.
+//! - Whoever [locks](Core::lock) the channel turns the offer into a wait first: the sender hangs in its list then, and
+//!   that poller counts as woken. So only the functions of this file ever see one.
+//! - What cannot be done here without foreign code, a poison or a credit is left to the long way, before anything was
+//!   changed.
+
+use std::{
+    pin::Pin,
+    ptr::NonNull,
+    task::{Context, Poll},
+};
+
+use super::{
+    core::Core,
+    error::RecvError,
+    sending::Step,
+    state::{Locked, State},
+    waiter::{Stage, Waiter, Wake},
+};
+use crate::sync::{
+    Ordering,
+    home::{may_run_within, run_within},
+    task::Task,
+    wake::lending,
+};
+
+impl<T> State<T> {
+    /// Whether there is nothing to be minded but who waits: both sides have ends, no poison, no credit, nobody who waits
+    /// for the other side to wait.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.sender_count != 0
+            && self.receiver_count != 0
+            && self.poison.is_none()
+            && !self.credit.is_unused()
+            && self.credit.is_empty()
+            && self.watchers.is_empty()
+    }
+
+    /// The task of `poller`, if this thread may run it at once.
+    ///
+    /// # Safety
+    ///
+    /// It hangs in a list of ours; the lock is held.
+    #[inline]
+    unsafe fn partner(poller: NonNull<Waiter<T>>) -> Option<NonNull<Task>> {
+        // SAFETY: it hangs in our list, so it is alive.
+        let poller = unsafe { poller.as_ref() };
+        // SAFETY: the lock is held.
+        let lender = unsafe {
+            poller.shared(|shared| match (&shared.wake, shared.part) {
+                (Some(wake), None) => wake.lender(),
+                _ => None,
+            })
+        };
+        // SAFETY: what has a waiter that hangs with a lent handle is alive.
+        lender.filter(|task| may_run_within(unsafe { task.as_ref() }))
+    }
+}
+
+impl<T> Core<T> {
+    /// The first poll of a send; `None` leaves it to the long way.
+    #[inline]
+    pub(super) fn begin_send_as_owner(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Option<Step> {
+        let mut state = self.state.lock_as_owner()?;
+        let is_alone = state.takers.is_empty()
+            && state.senders.is_empty()
+            && state.woken.is_empty()
+            && state.offered.is_none();
+        if !is_alone || !state.is_plain() {
+            return None;
+        }
+        let node = NonNull::from(waiter.get_ref());
+        let Some(poller) = state.pollers.first() else {
+            let wake = Wake::lent(lending(context)?);
+            // SAFETY: idle, and the caller's.
+            unsafe { waiter.begin(Some(wake), None) };
+            waiter.set_stage(Stage::Waiting);
+            // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
+            unsafe { state.senders.push_back(node) };
+            self.senders_waiting.store(1, Ordering::Relaxed);
+            return Some(Step::Waits);
+        };
+        // SAFETY: it hangs there, and the lock is held.
+        let partner = unsafe { State::partner(poller) }?;
+        state.offered = Some(node);
+        drop(state);
+        // SAFETY: it may, just now.
+        unsafe { run_within(partner) };
+        if waiter.is(Stage::Met) {
+            waiter.set_stage(Stage::Spent);
+            return Some(Step::Sent);
+        }
+        Some(self.continue_send(waiter, context))
+    }
+
+    /// The first poll of a receive; `None` leaves it to the long way.
+    #[inline]
+    pub(super) fn begin_recv_as_owner(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Option<Poll<Result<T, RecvError>>> {
+        let task = lending(context)?;
+        let mut state = self.state.lock_as_owner()?;
+        if state.offered.is_some() || !state.is_plain() {
+            return None;
+        }
+        if let Some(sender) = state.senders.first() {
+            // SAFETY: it hangs in our list, so it is alive.
+            let waiting = unsafe { sender.as_ref() };
+            // SAFETY: the lock is held.
+            let wake = unsafe {
+                waiting.shared(|shared| {
+                    if shared.part.is_some() {
+                        return None;
+                    }
+                    shared.wake.take_if(|wake| wake.lender().is_some())
+                })
+            }?;
+            // SAFETY: the lock is held.
+            unsafe { state.senders.pop_front() };
+            self.senders_waiting
+                .store(state.senders.len(), Ordering::Relaxed);
+            let wake = wake.carry();
+            // SAFETY: it hung in our list, and the lock is held.
+            let message = unsafe { state.complete(sender) };
+            drop(state);
+            waiter.set_stage(Stage::Spent);
+            wake.wake();
+            return Some(Poll::Ready(Ok(message)));
+        }
+        // SAFETY: idle, and the caller's.
+        unsafe { waiter.begin(Some(Wake::lent(task)), None) };
+        waiter.set_stage(Stage::Waiting);
+        // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
+        unsafe { state.pollers.push_back(NonNull::from(waiter.get_ref())) };
+        Some(Poll::Pending)
+    }
+
+    /// A later poll of a receive that waits: takes what is offered.
+    #[inline]
+    pub(super) fn take_offer(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
+        if !waiter.is(Stage::Waiting) {
+            return None;
+        }
+        let mut state = self.state.lock_as_owner()?;
+        let sender = state.offered.take()?;
+        // SAFETY: a receive that waits hangs in this list; the lock is held.
+        unsafe { state.pollers.remove(NonNull::from(waiter.get_ref())) };
+        // SAFETY: it is offered, so it is alive; the lock is held.
+        let message = unsafe { state.complete(sender) };
+        // SAFETY: the lock is held.
+        let wake = unsafe { waiter.shared(|shared| shared.wake.take()) };
+        drop(state);
+        waiter.spend();
+        drop(wake);
+        Some(message)
+    }
+}
+
+impl<T> Locked<'_, T> {
+    /// The sender that offers its message hangs among those who wait, and the poller for which it is offered counts as
+    /// woken: it is having its turn, or has had it.
+    #[cold]
+    pub(super) fn turn_offer_into_wait(&mut self) {
+        let Some(node) = self.state.offered.take() else {
+            return;
+        };
+        // SAFETY: it is offered, so it is alive.
+        let sender = unsafe { node.as_ref() };
+        // SAFETY: idle; its owner leaves it alone while its partner has its turn.
+        unsafe { sender.begin_unheard() };
+        sender.set_stage(Stage::Waiting);
+        // SAFETY: in no list, and pinned; whoever unpins it withdraws it first. The lock is held.
+        unsafe { self.state.senders.push_front(node) };
+        self.publish_senders();
+        // SAFETY: the lock is held.
+        if let Some(poller) = unsafe { self.state.pollers.pop_front() } {
+            // SAFETY: it hung in our list, so it is alive; the lock is held.
+            let wake = unsafe { poller.as_ref().shared(|shared| shared.wake.take()) };
+            // Lent, so its destructor does nothing.
+            drop(wake);
+            self.is_woken(poller);
+        }
+    }
+}
