@@ -24,35 +24,22 @@ use super::{
     error::RecvError,
     sending::Step,
     state::{Locked, State},
-    waiter::{Stage, Waiter, Wake},
+    waiter::{Stage, Waiter},
 };
 use crate::sync::{
     Ordering,
-    home::{may_run_within, run_within},
-    task::Task,
+    home::Within,
     wake::lending,
 };
 
 impl<T> State<T> {
-    /// Whether there is nothing to be minded but who waits: both sides have ends, no poison, no credit, nobody who waits
-    /// for the other side to wait.
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.sender_count != 0
-            && self.receiver_count != 0
-            && self.poison.is_none()
-            && !self.credit.is_unused()
-            && self.credit.is_empty()
-            && self.watchers.is_empty()
-    }
-
     /// The task of `poller`, if this thread may run it at once.
     ///
     /// # Safety
     ///
     /// It hangs in a list of ours; the lock is held.
     #[inline]
-    unsafe fn partner(poller: NonNull<Waiter<T>>) -> Option<NonNull<Task>> {
+    unsafe fn partner<'a>(poller: NonNull<Waiter<T>>) -> Option<Within<'a>> {
         // SAFETY: it hangs in our list, so it is alive.
         let poller = unsafe { poller.as_ref() };
         // SAFETY: the lock is held.
@@ -63,7 +50,7 @@ impl<T> State<T> {
             })
         };
         // SAFETY: what has a waiter that hangs with a lent handle is alive.
-        lender.filter(|task| may_run_within(unsafe { task.as_ref() }))
+        unsafe { Within::new(lender?) }
     }
 }
 
@@ -80,18 +67,15 @@ impl<T> Core<T> {
             && state.senders.is_empty()
             && state.woken.is_empty()
             && state.offered.is_none();
-        if !is_alone || !state.is_plain() {
+        if !is_alone || !state.is_plain {
             return None;
         }
         let node = NonNull::from(waiter.get_ref());
         let Some(poller) = state.pollers.first() else {
-            let wake = Wake::lent(lending(context)?);
-            // SAFETY: idle, and the caller's.
-            unsafe { waiter.begin(Some(wake), None) };
-            waiter.set_stage(Stage::Waiting);
-            // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
-            unsafe { state.senders.push_back(node) };
-            self.senders_waiting.store(1, Ordering::Relaxed);
+            let wake = lending(context)?;
+            // SAFETY: idle, the caller's, in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
+            unsafe { state.senders.push_first_time(node, wake) };
+            self.a_sender_waits.store(true, Ordering::Relaxed);
             return Some(Step::Waits);
         };
         // SAFETY: it hangs there, and the lock is held.
@@ -99,7 +83,7 @@ impl<T> Core<T> {
         state.offered = Some(node);
         drop(state);
         // SAFETY: it may, just now.
-        unsafe { run_within(partner) };
+        unsafe { partner.run() };
         if waiter.is(Stage::Met) {
             waiter.set_stage(Stage::Spent);
             return Some(Step::Sent);
@@ -116,7 +100,7 @@ impl<T> Core<T> {
     ) -> Option<Poll<Result<T, RecvError>>> {
         let task = lending(context)?;
         let mut state = self.state.lock_as_owner()?;
-        if state.offered.is_some() || !state.is_plain() {
+        if state.offered.is_some() || !state.is_plain {
             return None;
         }
         if let Some(sender) = state.senders.first() {
@@ -133,8 +117,8 @@ impl<T> Core<T> {
             }?;
             // SAFETY: the lock is held.
             unsafe { state.senders.pop_front() };
-            self.senders_waiting
-                .store(state.senders.len(), Ordering::Relaxed);
+            self.a_sender_waits
+                .store(!state.senders.is_empty(), Ordering::Relaxed);
             let wake = wake.carry();
             // SAFETY: it hung in our list, and the lock is held.
             let message = unsafe { state.complete(sender) };
@@ -143,11 +127,9 @@ impl<T> Core<T> {
             wake.wake();
             return Some(Poll::Ready(Ok(message)));
         }
-        // SAFETY: idle, and the caller's.
-        unsafe { waiter.begin(Some(Wake::lent(task)), None) };
-        waiter.set_stage(Stage::Waiting);
-        // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
-        unsafe { state.pollers.push_back(NonNull::from(waiter.get_ref())) };
+        let node = NonNull::from(waiter.get_ref());
+        // SAFETY: idle, the caller's, in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
+        unsafe { state.pollers.push_first_time(node, task) };
         Some(Poll::Pending)
     }
 

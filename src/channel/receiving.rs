@@ -128,6 +128,7 @@ impl<T> Core<T> {
         self.poll_recv_the_long_way(waiter, context)
     }
 
+    #[inline(never)]
     fn poll_recv_the_long_way(
         &self,
         waiter: Pin<&Waiter<T>>,

@@ -154,6 +154,7 @@ impl<T> Core<T> {
         }
     }
 
+    #[inline(never)]
     fn begin_send_the_long_way(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::task(context);

@@ -255,6 +255,28 @@ impl<T> Waiter<T> {
         });
     }
 
+    /// As [`begin`](Self::begin), for one that waits after `previous` from now on, with a handle that `lender` lends.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is idle, the caller owns it, and `lender` runs.
+    #[inline]
+    pub(super) unsafe fn begin_lent(&self, lender: NonNull<Task>, previous: Link<T>) {
+        // SAFETY: by the caller's word.
+        unsafe { self.count_for(Some(lender)) };
+        self.shared.with_mut(|shared| {
+            // SAFETY: as for `begin`.
+            unsafe { &mut *shared }.write(Shared {
+                next: None,
+                previous,
+                wake: Some(Wake::lent(lender)),
+                hold: None,
+                part: None,
+            });
+        });
+        self.set_stage(Stage::Waiting);
+    }
+
     /// As [`begin`](Self::begin), for one that waits without a handle: its owner looks by itself.
     ///
     /// # Safety

@@ -88,7 +88,8 @@ impl<T> Locked<'_, T> {
 
     pub(super) fn notify_watcher(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
-        let watcher = unsafe { self.state.watchers.pop_front() }?;
+        let watcher = unsafe { self.state.onlookers.as_mut()?.watchers.pop_front() }?;
+        self.state.see_whether_plain();
         // SAFETY: it hung in our list; the lock is held.
         Some(unsafe { notify(watcher) })
     }
@@ -97,7 +98,7 @@ impl<T> Locked<'_, T> {
     /// borrows an end of its own side. When the channel is poisoned all of them are done.
     pub(super) fn notify_leaver(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
-        let leaver = unsafe { self.state.leavers.pop_front() }?;
+        let leaver = unsafe { self.state.onlookers.as_mut()?.leavers.pop_front() }?;
         // SAFETY: it hung in our list; the lock is held.
         Some(unsafe { notify(leaver) })
     }

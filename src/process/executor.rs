@@ -5,7 +5,6 @@
 //! after [`STRAIGHT_MAX`] turns.
 
 use std::{
-    cell::RefCell,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::sync::{
     Arc,
-    home::{AtHome, Local, Runner},
+    home::{AtHome, Local},
     task::{Task, TaskRef, Turn},
 };
 
@@ -34,9 +33,6 @@ pub(super) struct Executor {
     registry: Arc<Registry>,
     watch: Arc<Watch>,
     local: Local,
-    /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
-    /// handle of them.
-    done_within: RefCell<Vec<TaskRef>>,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
     turns_a_poll: Option<u32>,
     has_ended: bool,
@@ -61,12 +57,11 @@ impl Executor {
         watch: Arc<Watch>,
         turns_a_poll: Option<u32>,
     ) -> Self {
-        let local = Local::alone(&registry.home);
+        let local = Local::alone(&registry.home, true);
         Self {
             registry,
             watch,
             local,
-            done_within: RefCell::new(Vec::new()),
             turns_a_poll,
             has_ended: false,
         }
@@ -75,7 +70,7 @@ impl Executor {
     /// Polls processes until there is a reason to rest.
     fn work(&self) -> Rest {
         let home = &*self.registry.home;
-        let _at_home = AtHome::new(&self.local, Some(self));
+        let _at_home = AtHome::new(&self.local);
         let mut straight = 0;
         let mut turns = 0;
         loop {
@@ -128,12 +123,9 @@ impl Executor {
 
     #[inline]
     fn retire_those_within(&self) {
-        if self.done_within.borrow().is_empty() {
-            return;
-        }
-        let done = std::mem::take(&mut *self.done_within.borrow_mut());
-        for task in done {
-            retire(&self.registry, task);
+        for task in self.local.take_done().into_iter().flatten() {
+            // SAFETY: the executor's own hold, which it has until the task is done.
+            retire(&self.registry, unsafe { TaskRef::from_raw(task) });
         }
     }
 
@@ -155,16 +147,8 @@ impl Executor {
 
     /// Ends all processes where they are.
     fn clear(&self) {
-        let _at_home = AtHome::new(&self.local, None);
+        let _at_home = AtHome::new(&self.local);
         end_all(&self.registry);
-    }
-}
-
-impl Runner for Executor {
-    fn run_within(&self, task: NonNull<Task>) {
-        if let Some(done) = self.run(task) {
-            self.done_within.borrow_mut().push(done);
-        }
     }
 }
 

@@ -63,7 +63,7 @@ impl Crew<'_> {
     fn work(&self, number: usize, queue: Worker<Queued>) {
         let home = &*self.registry.home;
         let local = Local::among_others(home, queue);
-        let _at_home = AtHome::new(&local, None);
+        let _at_home = AtHome::new(&local);
         let mut straight = 0;
         while !home.is_to_stop() && !home.is_empty() {
             let next = if straight < STRAIGHT_MAX {

@@ -268,8 +268,8 @@ mod tests {
                 }
             }
         });
-        let local = Local::alone(&home);
-        let at_home = AtHome::new(&local, None);
+        let local = Local::alone(&home, false);
+        let at_home = AtHome::new(&local);
         for turn in 0..EACH {
             match lock.lock_as_owner().filter(|_| turn % 2 == 0) {
                 Some(mut both) => {
@@ -307,8 +307,8 @@ mod tests {
                 home
             }
         });
-        let local = Local::alone(&home);
-        let at_home = AtHome::new(&local, None);
+        let local = Local::alone(&home, false);
+        let at_home = AtHome::new(&local);
         (0..EACH).for_each(|_| add(&lock));
         drop(at_home);
         changing.join().unwrap();
