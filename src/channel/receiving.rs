@@ -204,13 +204,15 @@ impl<T> Core<T> {
     }
 
     /// Gives a receive up: no message was taken by it. If it had been woken for a sender, another is woken.
+    #[inline]
     pub(super) fn cancel_recv(&self, waiter: Pin<&Waiter<T>>) {
-        if run_is_over() {
-            return;
+        if !run_is_over() && matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
+            self.withdraw_recv(waiter);
         }
-        if !matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
-            return;
-        }
+    }
+
+    #[cold]
+    fn withdraw_recv(&self, waiter: Pin<&Waiter<T>>) {
         let mut locked = self.lock();
         let was_notified = waiter.stage() == Stage::Notified;
         let own = locked.leave(Role::Poller, waiter);

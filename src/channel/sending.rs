@@ -253,10 +253,16 @@ impl<T> Core<T> {
     /// Gives a send up. Returns its message if that was certainly not taken.
     ///
     /// A message that an acceptor holds stays with the acceptor; one whose outcome is in doubt is dropped.
+    #[inline]
     pub(super) fn cancel_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
         if run_is_over() || waiter.is(Stage::Spent) {
             return None;
         }
+        self.withdraw_send(waiter)
+    }
+
+    #[cold]
+    fn withdraw_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
         let mut stage = waiter.stage();
         if stage != Stage::Idle && !stage.is_final() {
             let mut locked = self.lock();

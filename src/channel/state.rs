@@ -175,7 +175,8 @@ impl<T> State<T> {
     /// # Safety
     ///
     /// The sender waited here, or its message is offered, so that it is alive until its stage is final. The lock is held.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is a handful of instructions on the straight way")]
     pub(super) unsafe fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
         let message = {
             // SAFETY: alive, by the caller's word.

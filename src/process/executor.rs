@@ -104,7 +104,9 @@ impl Executor {
             if let Some(task) = self.run(task) {
                 retire(&self.registry, task);
             }
-            self.retire_those_within();
+            if self.local.has_done() {
+                self.retire_those_within();
+            }
             let within = self.local.turns_within();
             turns += within;
             straight += within;
@@ -121,9 +123,9 @@ impl Executor {
         }
     }
 
-    #[inline]
+    #[cold]
     fn retire_those_within(&self) {
-        for task in self.local.take_done().into_iter().flatten() {
+        for task in self.local.take_done() {
             // SAFETY: the executor's own hold, which it has until the task is done.
             retire(&self.registry, unsafe { TaskRef::from_raw(task) });
         }

@@ -424,20 +424,22 @@ impl Local {
         WITHIN_MAX - self.within_left.get()
     }
 
-    /// Those that have ended within the turn of another since this was asked last, if there are any. Their executor's hold
-    /// is the caller's now.
+    /// Whether any has ended within the turn of another, and was not [taken](Self::take_done) since.
     #[inline]
-    pub(crate) fn take_done(&self) -> Option<Vec<NonNull<Task>>> {
-        self.done.with_mut(|done| {
-            // SAFETY: only the thread that runs it comes here, and never within itself.
-            let done = unsafe { &mut *done };
-            (!done.is_empty()).then(|| std::mem::take(done))
-        })
+    pub(crate) fn has_done(&self) -> bool {
+        // SAFETY: only the thread that runs it comes here, and never within itself.
+        self.done.with_mut(|done| unsafe { !(*done).is_empty() })
+    }
+
+    /// Those that have ended within the turn of another. Their executor's hold is the caller's now.
+    pub(crate) fn take_done(&self) -> Vec<NonNull<Task>> {
+        // SAFETY: as for `has_done`.
+        self.done.with_mut(|done| std::mem::take(unsafe { &mut *done }))
     }
 
     #[cold]
     fn is_done(&self, task: NonNull<Task>) {
-        // SAFETY: as for `take_done`.
+        // SAFETY: as for `has_done`.
         self.done.with_mut(|done| unsafe { &mut *done }.push(task));
     }
 

@@ -18,10 +18,11 @@ pub(crate) struct Wake(ManuallyDrop<Waker>);
 #[inline]
 pub(crate) fn lending(context: &Context<'_>) -> Option<NonNull<Task>> {
     let waker = context.waker();
-    current().filter(|task| {
-        ptr::eq(waker.data(), task.as_ptr().cast())
-            && ptr::eq(waker.vtable(), &raw const COUNTED)
-    })
+    if !ptr::eq(waker.vtable(), &raw const COUNTED) {
+        return None;
+    }
+    let task = address(waker.data());
+    (current() == Some(task)).then_some(task)
 }
 
 impl Drop for Wake {
