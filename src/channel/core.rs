@@ -26,8 +26,7 @@ use super::{
     waiter::{Stage, Waiter, Wake},
 };
 use crate::sync::{
-    AtomicBool, Ordering, Spin, home::Home, owned::OwnedLock, place, run_is_over,
-    task, thread,
+    AtomicBool, Ordering, Spin, home::Home, owned::OwnedLock, place, run_is_over, task, thread,
 };
 
 pub(super) struct Core<T> {

@@ -61,7 +61,11 @@ impl<T> List<T> {
     ///
     /// As for [`push_back`](Self::push_back). `waiter` is idle and the caller's, and `lender` is the task that runs.
     #[inline]
-    pub(super) unsafe fn push_first_time(&mut self, waiter: NonNull<Waiter<T>>, lender: NonNull<Task>) {
+    pub(super) unsafe fn push_first_time(
+        &mut self,
+        waiter: NonNull<Waiter<T>>,
+        lender: NonNull<Task>,
+    ) {
         let previous = self.tail;
         // SAFETY: alive, and the caller's.
         unsafe { waiter.as_ref().begin_lent(lender, previous) };

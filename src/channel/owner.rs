@@ -26,11 +26,7 @@ use super::{
     state::{Locked, State},
     waiter::{Stage, Waiter},
 };
-use crate::sync::{
-    Ordering,
-    home::Within,
-    wake::lending,
-};
+use crate::sync::{Ordering, home::Within, owned::OwnerGuard, wake::lending};
 
 impl<T> State<T> {
     /// The task of `poller`, if this thread may run it at once.
@@ -56,7 +52,7 @@ impl<T> State<T> {
 
 impl<T> Core<T> {
     /// The first poll of a send; `None` leaves it to the long way.
-    #[inline]
+    #[inline(never)]
     pub(super) fn begin_send_as_owner(
         &self,
         waiter: Pin<&Waiter<T>>,
@@ -92,7 +88,7 @@ impl<T> Core<T> {
     }
 
     /// The first poll of a receive; `None` leaves it to the long way.
-    #[inline]
+    #[inline(never)]
     pub(super) fn begin_recv_as_owner(
         &self,
         waiter: Pin<&Waiter<T>>,
@@ -104,28 +100,7 @@ impl<T> Core<T> {
             return None;
         }
         if let Some(sender) = state.senders.first() {
-            // SAFETY: it hangs in our list, so it is alive.
-            let waiting = unsafe { sender.as_ref() };
-            // SAFETY: the lock is held.
-            let wake = unsafe {
-                waiting.shared(|shared| {
-                    if shared.part.is_some() {
-                        return None;
-                    }
-                    shared.wake.take_if(|wake| wake.lender().is_some())
-                })
-            }?;
-            // SAFETY: the lock is held.
-            unsafe { state.senders.pop_front() };
-            self.a_sender_waits
-                .store(!state.senders.is_empty(), Ordering::Relaxed);
-            let wake = wake.carry();
-            // SAFETY: it hung in our list, and the lock is held.
-            let message = unsafe { state.complete(sender) };
-            drop(state);
-            waiter.set_stage(Stage::Spent);
-            wake.wake();
-            return Some(Poll::Ready(Ok(message)));
+            return self.take_from(state, sender, waiter);
         }
         let node = NonNull::from(waiter.get_ref());
         // SAFETY: idle, the caller's, in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
@@ -133,8 +108,40 @@ impl<T> Core<T> {
         Some(Poll::Pending)
     }
 
+    /// The first poll of a receive, where `sender` is the first of those who wait.
+    #[inline(never)]
+    fn take_from(
+        &self,
+        mut state: OwnerGuard<'_, State<T>>,
+        sender: NonNull<Waiter<T>>,
+        waiter: Pin<&Waiter<T>>,
+    ) -> Option<Poll<Result<T, RecvError>>> {
+        // SAFETY: it hangs in our list, so it is alive.
+        let waiting = unsafe { sender.as_ref() };
+        // SAFETY: the lock is held.
+        let wake = unsafe {
+            waiting.shared(|shared| {
+                if shared.part.is_some() {
+                    return None;
+                }
+                shared.wake.take_if(|wake| wake.lender().is_some())
+            })
+        }?;
+        // SAFETY: the lock is held.
+        unsafe { state.senders.pop_front() };
+        self.a_sender_waits
+            .store(!state.senders.is_empty(), Ordering::Relaxed);
+        let wake = wake.carry();
+        // SAFETY: it hung in our list, and the lock is held.
+        let message = unsafe { state.complete(sender) };
+        drop(state);
+        waiter.set_stage(Stage::Spent);
+        wake.wake();
+        Some(Poll::Ready(Ok(message)))
+    }
+
     /// A later poll of a receive that waits: takes what is offered.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take_offer(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
         if !waiter.is(Stage::Waiting) {
             return None;

@@ -112,7 +112,11 @@ impl<T> Core<T> {
     }
 
     /// Takes what a waiting sender has, or waits to be woken for one.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     pub(super) fn poll_recv(
         &self,
         waiter: Pin<&Waiter<T>>,

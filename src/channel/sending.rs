@@ -124,7 +124,11 @@ impl<T> Core<T> {
 
     /// The outcome is made here, and not passed up through those who find it: so a send that succeeds moves no
     /// error about.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     pub(super) fn poll_send(
         &self,
         waiter: Pin<&Waiter<T>>,
@@ -146,7 +150,11 @@ impl<T> Core<T> {
     }
 
     /// The first poll.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     fn begin_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         match self.begin_send_as_owner(waiter, context) {
             Some(step) => step,

@@ -176,7 +176,10 @@ impl<T> State<T> {
     ///
     /// The sender waited here, or its message is offered, so that it is alive until its stage is final. The lock is held.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it is a handful of instructions on the straight way")]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a handful of instructions on the straight way"
+    )]
     pub(super) unsafe fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
         let message = {
             // SAFETY: alive, by the caller's word.
@@ -207,9 +210,14 @@ impl<T> State<T> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "as for a reference count, there is no going on")]
+#[expect(
+    clippy::expect_used,
+    reason = "as for a reference count, there is no going on"
+)]
 fn one_more(count: u32) -> u32 {
-    count.checked_add(1).expect("fewer ends than a number can tell")
+    count
+        .checked_add(1)
+        .expect("fewer ends than a number can tell")
 }
 
 /// Which kind of waiter one is, and so in which list it hangs.
@@ -233,10 +241,7 @@ pub(super) struct Locked<'a, T> {
 
 impl<'a, T> Locked<'a, T> {
     #[inline]
-    pub(super) fn new(
-        state: OwnedLockGuard<'a, State<T>>,
-        a_sender_waits: &'a AtomicBool,
-    ) -> Self {
+    pub(super) fn new(state: OwnedLockGuard<'a, State<T>>, a_sender_waits: &'a AtomicBool) -> Self {
         Self {
             state,
             a_sender_waits,

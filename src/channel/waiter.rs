@@ -211,6 +211,23 @@ impl<T> Waiter<T> {
         });
     }
 
+    /// As [`count_for`](Self::count_for), for one that was not counted before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`count_for`](Self::count_for).
+    #[inline]
+    unsafe fn count_first_time(&self, lender: NonNull<Task>) {
+        self.counted.with_mut(|counted| {
+            // SAFETY: its owner is here, by the caller's word.
+            let counted = unsafe { &mut *counted };
+            debug_assert!(counted.is_none(), "it is idle");
+            *counted = Some(lender);
+        });
+        // SAFETY: it runs, by the caller's word, so it is alive.
+        unsafe { lender.as_ref() }.count_waits(1);
+    }
+
     /// The owner has seen that no peer has a part in the operation any more: its outcome is given out, or was never
     /// asked for.
     #[inline]
@@ -263,7 +280,7 @@ impl<T> Waiter<T> {
     #[inline]
     pub(super) unsafe fn begin_lent(&self, lender: NonNull<Task>, previous: Link<T>) {
         // SAFETY: by the caller's word.
-        unsafe { self.count_for(Some(lender)) };
+        unsafe { self.count_first_time(lender) };
         self.shared.with_mut(|shared| {
             // SAFETY: as for `begin`.
             unsafe { &mut *shared }.write(Shared {

@@ -160,12 +160,7 @@ impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
 
 /// As [`end`], and the panic of a destructor is the failure of its process.
 #[cold]
-fn end_contained<P: Bound>(
-    registry: &Registry,
-    id: u32,
-    ports: P,
-    result: Result<(), Cause>,
-) {
+fn end_contained<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
     let ended = catch_unwind(AssertUnwindSafe(|| end(registry, id, ports, result)));
     if let Err(payload) = ended {
         registry.fail(Failure {

@@ -434,7 +434,8 @@ impl Local {
     /// Those that have ended within the turn of another. Their executor's hold is the caller's now.
     pub(crate) fn take_done(&self) -> Vec<NonNull<Task>> {
         // SAFETY: as for `has_done`.
-        self.done.with_mut(|done| std::mem::take(unsafe { &mut *done }))
+        self.done
+            .with_mut(|done| std::mem::take(unsafe { &mut *done }))
     }
 
     #[cold]
