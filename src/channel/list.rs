@@ -67,8 +67,10 @@ impl<T> List<T> {
         lender: NonNull<Task>,
     ) {
         let previous = self.tail;
-        // SAFETY: alive, and the caller's.
-        unsafe { waiter.as_ref().begin_lent(lender, previous) };
+        // SAFETY: alive, by the caller's word.
+        let idle = unsafe { waiter.as_ref() };
+        // SAFETY: idle and the caller's, by its word.
+        unsafe { idle.begin_lent(lender, previous) };
         match previous {
             // SAFETY: linked, so alive; ours by the lock.
             Some(last) => unsafe { set_next(last, Some(waiter)) },

@@ -179,8 +179,10 @@ impl<T> Locked<'_, T> {
         self.publish_senders();
         // SAFETY: the lock is held.
         if let Some(poller) = unsafe { self.state.pollers.pop_front() } {
-            // SAFETY: it hung in our list, so it is alive; the lock is held.
-            let wake = unsafe { poller.as_ref().shared(|shared| shared.wake.take()) };
+            // SAFETY: it hung in our list, so it is alive.
+            let woken = unsafe { poller.as_ref() };
+            // SAFETY: the lock is held.
+            let wake = unsafe { woken.shared(|shared| shared.wake.take()) };
             // Lent, so its destructor does nothing.
             drop(wake);
             self.is_woken(poller);

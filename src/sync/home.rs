@@ -357,15 +357,16 @@ pub(crate) struct Local {
     queue: Queue,
     /// How many tasks may still be run in the middle of the turn of another, before that one gives way.
     within_left: Cell<u32>,
-    /// How many turns are under way, each within the one before.
-    depth: Cell<u32>,
+    /// Where the stack of the thread was when the turn began that is within no other.
+    stack: Cell<usize>,
     /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
     /// handle of them.
     done: UnsafeCell<Vec<NonNull<Task>>>,
 }
 
-/// How many turns may be under way at a time, each within the one before: what this saves is one stack frame deep.
-const DEPTH_MAX: u32 = 4;
+/// How much of the thread's stack the turns that are under way may use, each within the one before, for another to begin
+/// within them. A turn of a small process takes a few hundred bytes.
+const STACK_MAX: usize = 32 * 1024;
 /// How many turns may be had within one. Then the partner waits for its turn, so that others have theirs.
 const WITHIN_MAX: u32 = 64;
 
@@ -393,7 +394,7 @@ impl Local {
             next: Cell::new(None),
             queue: Queue::Own(UnsafeCell::new(VecDeque::new())),
             within_left: Cell::new(0),
-            depth: Cell::new(0),
+            stack: Cell::new(0),
             done: UnsafeCell::new(Vec::new()),
         }
     }
@@ -407,7 +408,7 @@ impl Local {
             next: Cell::new(None),
             queue: Queue::Shared(queue),
             within_left: Cell::new(0),
-            depth: Cell::new(0),
+            stack: Cell::new(0),
             done: UnsafeCell::new(Vec::new()),
         }
     }
@@ -416,6 +417,7 @@ impl Local {
     #[inline]
     pub(crate) fn begin_turn(&self) {
         self.within_left.set(WITHIN_MAX);
+        self.stack.set(stack_here());
     }
 
     /// How many turns were had within the one that began last.
@@ -525,6 +527,13 @@ fn local() -> *const Local {
     LOCAL.with(Cell::get)
 }
 
+/// About where the stack of this thread is.
+#[inline]
+fn stack_here() -> usize {
+    let here = std::mem::MaybeUninit::<u8>::uninit();
+    std::hint::black_box(&raw const here).addr()
+}
+
 /// A task that this thread may run at once, in the middle of the turn of another: it is blocked, and at home here.
 pub(crate) struct Within<'a> {
     task: NonNull<Task>,
@@ -553,7 +562,8 @@ impl Within<'_> {
         }
         // SAFETY: what is set stays until it is unset by the thread that runs it.
         let local = unsafe { &*local };
-        (local.runs_within && local.depth.get() < DEPTH_MAX && local.within_left.get() > 0)
+        let used = local.stack.get().abs_diff(stack_here());
+        (local.runs_within && local.within_left.get() > 0 && used < STACK_MAX)
             .then_some(Self { task, local })
     }
 
@@ -566,7 +576,6 @@ impl Within<'_> {
     pub(crate) unsafe fn run(self) {
         let Self { task, local } = self;
         local.within_left.set(local.within_left.get() - 1);
-        local.depth.set(local.depth.get() + 1);
         // SAFETY: blocked, so it is alive; this thread alone runs the tasks of its home. What its executor holds is not
         // given up here.
         let held = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
@@ -576,7 +585,6 @@ impl Within<'_> {
             Turn::Again => local.push(task),
             Turn::Done => local.is_done(task),
         }
-        local.depth.set(local.depth.get() - 1);
     }
 }
 
