@@ -34,7 +34,8 @@ impl<T> State<T> {
     /// # Safety
     ///
     /// It hangs in a list of ours; the lock is held.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a few comparisons")]
     unsafe fn partner<'a>(poller: NonNull<Waiter<T>>) -> Option<Within<'a>> {
         // SAFETY: it hangs in our list, so it is alive.
         let poller = unsafe { poller.as_ref() };

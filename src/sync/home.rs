@@ -366,7 +366,7 @@ pub(crate) struct Local {
 
 /// How much of the thread's stack the turns that are under way may use, each within the one before, for another to begin
 /// within them. A turn of a small process takes a few hundred bytes.
-const STACK_MAX: usize = 32 * 1024;
+const STACK_MAX: usize = 8 * 1024;
 /// How many turns may be had within one. Then the partner waits for its turn, so that others have theirs.
 const WITHIN_MAX: u32 = 64;
 
@@ -546,7 +546,8 @@ impl Within<'_> {
     /// # Safety
     ///
     /// The task is alive, and stays so until it is woken or has run.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a few comparisons")]
     pub(crate) unsafe fn new(task: NonNull<Task>) -> Option<Self> {
         // SAFETY: by the caller's word.
         let alive = unsafe { task.as_ref() };
@@ -572,7 +573,8 @@ impl Within<'_> {
     /// # Safety
     ///
     /// Nothing has happened since it was made that could have woken the task.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call within a call within a call is more than processors foretell")]
     pub(crate) unsafe fn run(self) {
         let Self { task, local } = self;
         local.within_left.set(local.within_left.get() - 1);

@@ -269,7 +269,8 @@ impl TaskRef {
     /// # Safety
     ///
     /// The task is scheduled, and nobody else polls it or drops its future meanwhile.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is one call, with what goes before and after")]
     pub(crate) unsafe fn run(&self, local: bool) -> Turn {
         self.begin_turn(local);
         let entered = Entered::as_task(self.0);
