@@ -237,6 +237,32 @@ impl<T> Waiter<T> {
         unsafe { self.count_for(None) };
     }
 
+    /// The task that runs, if it is the one that counts this waiter.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the waiter.
+    #[inline]
+    pub(super) unsafe fn counts_for_who_runs(&self) -> Option<NonNull<Task>> {
+        // SAFETY: by the caller's word.
+        let counted = self.counted.with_mut(|counted| unsafe { *counted })?;
+        (task::current() == Some(counted)).then_some(counted)
+    }
+
+    /// As [`spend`](Self::spend), where it is counted by `runs`, the task that runs.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the waiter, and has just asked [who counts it](Self::counts_for_who_runs).
+    #[inline]
+    pub(super) unsafe fn spend_counted(&self, runs: NonNull<Task>) {
+        self.set_stage(Stage::Spent);
+        // SAFETY: by the caller's word.
+        self.counted.with_mut(|counted| unsafe { *counted = None });
+        // SAFETY: it runs, so it is alive.
+        unsafe { runs.as_ref() }.uncount_waits(1);
+    }
+
     /// Makes a waiter that has given its outcome fit for another operation.
     pub(super) fn begin_anew(&self) {
         debug_assert_eq!(self.stage(), Stage::Spent, "the operation before is over");

@@ -574,7 +574,10 @@ impl Within<'_> {
     ///
     /// Nothing has happened since it was made that could have woken the task.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a call within a call within a call is more than processors foretell")]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call within a call within a call is more than processors foretell"
+    )]
     pub(crate) unsafe fn run(self) {
         let Self { task, local } = self;
         local.within_left.set(local.within_left.get() - 1);

@@ -270,7 +270,10 @@ impl TaskRef {
     ///
     /// The task is scheduled, and nobody else polls it or drops its future meanwhile.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it is one call, with what goes before and after")]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is one call, with what goes before and after"
+    )]
     pub(crate) unsafe fn run(&self, local: bool) -> Turn {
         self.begin_turn(local);
         let entered = Entered::as_task(self.0);
@@ -406,7 +409,7 @@ impl Task {
 
     /// Such a waiter hangs there no more, and the task knows.
     #[inline]
-    fn uncount_waits(&self, fewer: u32) {
+    pub(crate) fn uncount_waits(&self, fewer: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         debug_assert!(waits >= fewer, "what was not counted is not uncounted");
         self.waits.store(waits - fewer, Ordering::Relaxed);
