@@ -168,6 +168,13 @@ impl<T> Core<T> {
 }
 
 impl<T> Locked<'_, T> {
+    /// The task of the poller that waited longest, if this thread may run it at once.
+    pub(super) fn partner<'b>(&self) -> Option<Within<'b>> {
+        let poller = self.state.pollers.first()?;
+        // SAFETY: it hangs there, and the lock is held.
+        unsafe { State::partner(poller) }
+    }
+
     /// The sender that offers its message hangs among those who wait, and the poller for which it is offered counts as
     /// woken: it is having its turn, or has had it.
     #[cold]

@@ -185,6 +185,20 @@ impl<T> Core<T> {
                 Err(message) => unsafe { waiter.put_message(message) },
             }
         }
+        if let Some(partner) = locked.partner() {
+            locked.wait_unheard(Role::Sender, waiter);
+            let woken = locked.notify_poller(None);
+            drop(locked);
+            // Lent, for the partner is at home here.
+            drop(woken);
+            // SAFETY: it was blocked just now, and this thread alone runs it.
+            unsafe { partner.run() };
+            if waiter.is(Stage::Met) {
+                waiter.spend();
+                return Step::Sent;
+            }
+            return self.continue_send(waiter, context);
+        }
         locked.wait(Role::Sender, waiter, wake);
         let notified = ToWake::flatten(locked.notify_poller(None));
         drop(locked);

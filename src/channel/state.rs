@@ -411,6 +411,13 @@ impl<T> Locked<'_, T> {
         old
     }
 
+    /// Lets `waiter`, which is idle, wait in `role` without a wake handle: its owner looks by itself.
+    pub(super) fn wait_unheard(&mut self, role: Role, waiter: Pin<&Waiter<T>>) {
+        // SAFETY: idle, and the caller's.
+        unsafe { waiter.begin_unheard() };
+        self.hang(role, waiter, Stage::Idle);
+    }
+
     /// Lets `waiter`, which is one of several of an alternation, wait in `role`; returns whether it did not wait
     /// before.
     pub(super) fn wait_as_part(&mut self, role: Role, waiter: Pin<&Waiter<T>>, part: Part) -> bool {
