@@ -6,6 +6,14 @@
 mod dynamic;
 #[path = "network/ending.rs"]
 mod ending;
+#[path = "network/ends.rs"]
+mod ends;
+#[path = "network/names.rs"]
+mod names;
+#[path = "network/returning.rs"]
+mod returning;
+#[path = "network/selecting.rs"]
+mod selecting;
 #[path = "network/sharing.rs"]
 mod sharing;
 #[path = "network/support.rs"]

@@ -6,6 +6,7 @@ use super::{
     body::{Body, Process},
     input::In,
     out::Out,
+    outcome::Nothing,
     parcel::{Mobile, Openness, Parcel},
     ports::{Ports, Seat},
     registry::Registry,
@@ -109,7 +110,7 @@ impl Here {
         F: for<'a> Process<'a, P::Async> + 'static,
     {
         let name = format!("{}/{name}", self.name());
-        if let Some(body) = Body::new(&self.registry, &name, ports, process) {
+        if let Some(body) = Body::new(&self.registry, &name, ports, process, Nothing) {
             self.registry.home.inject_new(&body.into_task());
         }
     }

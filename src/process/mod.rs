@@ -40,6 +40,7 @@ mod attached;
 mod blocking;
 mod body;
 mod dot;
+mod ending;
 mod error;
 mod executor;
 mod graph;
@@ -52,6 +53,7 @@ mod network;
 #[cfg(feature = "observe")]
 mod observe;
 mod out;
+mod outcome;
 mod parcel;
 mod ports;
 mod ports_macro;
@@ -73,11 +75,13 @@ pub use self::{
     attached::Attached,
     blocking::{BlockingIn, BlockingOut},
     body::Process,
+    ending::{OrEnd, Unsent},
     error::{ProcessError, ProcessResult, RunError},
     here::{Adopted, Here, HereToken},
     input::{HeldIn, In},
     network::Network,
     out::Out,
+    outcome::{NoOutcome, Outcome},
     parcel::{Mobile, Parcel},
     ports::{Bound, InToken, OutToken, Ports, Seat},
     ports_macro::{InThread, Twofold},

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    ending::Unsent,
     graph::{self, Picture, Seen},
     registry::{ProcessEntry, Registry, Side, Tables},
     report::{Deadlock, Kind, Wait},
@@ -85,6 +86,13 @@ pub struct Snapshot {
     pub deadlock: Option<Deadlock>,
     /// The process that most others have waited for lately, directly or through others.
     pub bottleneck: Option<Bottleneck>,
+    /// The first few processes that have ended with a message in hand, for nobody was left to take it; see
+    /// [`OrEnd`](super::OrEnd).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unsent: Vec<Unsent>,
+    /// How many have ended so.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unsent_count: u64,
 }
 
 /// A process at one moment.
@@ -404,6 +412,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             }
         })
         .collect();
+    let (unsent, unsent_count) = registry.unsent.seen();
     Snapshot {
         network: registry.name.to_string(),
         age_ms: u64::from(now_ms),
@@ -412,6 +421,8 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         processes,
         channels,
         deadlock,
+        unsent,
+        unsent_count,
     }
 }
 
