@@ -4,6 +4,8 @@
 
 #[path = "network/dynamic.rs"]
 mod dynamic;
+#[path = "network/early.rs"]
+mod early;
 #[path = "network/ending.rs"]
 mod ending;
 #[path = "network/ends.rs"]

@@ -40,6 +40,7 @@ mod attached;
 mod blocking;
 mod body;
 mod dot;
+mod early;
 mod ending;
 mod error;
 mod executor;
@@ -75,6 +76,7 @@ pub use self::{
     attached::Attached,
     blocking::{BlockingIn, BlockingOut},
     body::Process,
+    early::{Early, EarlyToken, Finished, Lent},
     ending::{OrEnd, Unsent},
     error::{ProcessError, ProcessResult, RunError},
     here::{Adopted, Here, HereToken},
