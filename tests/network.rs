@@ -16,6 +16,8 @@ mod names;
 mod returning;
 #[path = "network/selecting.rs"]
 mod selecting;
+#[path = "network/shares.rs"]
+mod shares;
 #[path = "network/sharing.rs"]
 mod sharing;
 #[path = "network/support.rs"]

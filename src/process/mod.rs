@@ -62,6 +62,7 @@ mod registry;
 mod report;
 #[cfg(test)]
 mod sample;
+mod share;
 mod snapshot;
 mod table;
 mod threads;
@@ -88,6 +89,7 @@ pub use self::{
     ports::{Bound, InToken, OutToken, Ports, Seat},
     ports_macro::{InThread, Twofold},
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
+    share::PortToken,
     snapshot::{Bottleneck, ChannelSeen, Doing, Observer, ProcessSeen, Snapshot},
     watch::OnDeadlock,
 };
