@@ -123,6 +123,7 @@ impl fmt::Debug for Here {
 }
 
 /// A port that a process has adopted; dropping it gives the end up.
+#[must_use = "dropping it gives the end up"]
 pub struct Adopted<'a, P> {
     port: P,
     _here: &'a Here,

@@ -31,16 +31,16 @@ use crate::sync::{Arc, drive, task::TaskRef};
 ///     }
 ///     Ok(())
 /// });
-/// net.process("adder", numbers_in, async |numbers: &In<u32>| {
+/// let sum = net.process_returning("adder", numbers_in, async |numbers: &In<u32>| {
 ///     let mut sum = 0;
-///     while let Ok(number) = numbers.recv().await {
+///     while let Some(number) = numbers.next().await? {
 ///         sum += number;
 ///     }
-///     assert_eq!(sum, 10);
-///     Ok(())
+///     Ok(sum)
 /// });
 /// net.run()?;
-/// # Ok::<(), handover::process::RunError>(())
+/// assert_eq!(sum.take()?, 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a network does nothing until it is run"]
 pub struct Network {

@@ -83,6 +83,7 @@ macro_rules! token {
         #[doc = concat!("The right to ", $side, " on a channel, for whichever process is given it.")]
         ///
         /// It does nothing by itself, and keeps no channel open: once the network runs, it is inert.
+        #[must_use = "a token does nothing until a process is given it"]
         pub struct $Token<T> {
             unbound: Unbound<T>,
             registry: Arc<Registry>,
@@ -91,7 +92,6 @@ macro_rules! token {
 
         impl<T: Send + 'static> $Token<T> {
             #[doc = concat!("One more such token, for ", $shared, ".")]
-            #[must_use]
             pub fn share(&self) -> Self {
                 Self {
                     unbound: self.unbound.clone(),
