@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "network/custody.rs"]
+mod custody;
 #[path = "network/dynamic.rs"]
 mod dynamic;
 #[path = "network/early.rs"]

@@ -122,6 +122,7 @@ mod all;
 mod attached;
 mod blocking;
 mod body;
+mod custody;
 mod dot;
 mod early;
 mod ending;
