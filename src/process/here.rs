@@ -92,9 +92,10 @@ impl Here {
         parcel.unpack(&self.seat())
     }
 
-    /// Starts another process of the network, with ends that this one gives away
-    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The
-    /// network ends when it has ended too. Does not block: the other runs once this one waits.
+    /// Starts another process of the network, with shares of the ends that this one has
+    /// ([`Out::token`](super::Out::token), [`In::token`](super::In::token)), or with ends that were made or sent for it
+    /// ([`channel`](Self::channel), [`Out::parcel`](super::Out::parcel)). The network ends when it has ended too. Does
+    /// not block: the other runs once this one waits.
     ///
     /// If the run has ended meanwhile (a thread may outlive it for a moment), the process is dropped and never begins.
     ///

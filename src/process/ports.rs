@@ -103,8 +103,8 @@ macro_rules! token {
             fn check(&self, seat: &Seat<'_>) {
                 assert!(
                     !self.registry.has_begun(),
-                    "a token of network `{}` is used after the network began to run: a process that runs gives a \
-                     parcel of its own port away",
+                    "a token of network `{}` is used after the network began to run: a process that runs gives \
+                     others a share of its own port (`port.token()`, or `port.parcel()` to be sent)",
                     self.registry.name,
                 );
                 assert!(
