@@ -152,7 +152,7 @@ fn without_queues(count: usize) -> Network {
         "worker",
         (worker_inbox, relay),
         async |(inbox, relay): &(In<usize>, Out<Message>)| {
-            while let Ok(number) = inbox.recv().await {
+            while let Some(number) = inbox.next().await? {
                 relay.send(Message::Result(number)).await?;
             }
             Ok(())
@@ -185,7 +185,7 @@ where
         "worker",
         (from_relay, up_to_relay),
         async |(instructions, results): &(In<usize>, Out<usize>)| {
-            while let Ok(number) = instructions.recv().await {
+            while let Some(number) = instructions.next().await? {
                 results.send(number).await?;
             }
             Ok(())
@@ -241,7 +241,7 @@ async fn asking_controller((instructions, results): &Top) -> ProcessResult {
 
 /// A server to the controller, and a client of the worker.
 async fn asking_relay((from_above, up, down, from_below): &Middle) -> ProcessResult {
-    while let Ok(instruction) = from_above.recv().await {
+    while let Some(instruction) = from_above.next().await? {
         down.send(instruction).await?;
         up.send(from_below.recv().await?).await?;
     }

@@ -26,7 +26,7 @@
 
 use std::{error::Error, time::Instant};
 
-use handover::process::{In, Network, Out, ProcessResult};
+use handover::process::{In, Network, OrEnd, Out, ProcessResult};
 
 /// Before the clock is read, so that everything is in its place.
 const WARM_UP: u64 = 1000;
@@ -53,30 +53,28 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Sends a nought, and then what comes to it.
 async fn prefix((input, output): &(In<u64>, Out<u64>)) -> ProcessResult {
-    let mut next = Ok(0);
-    while let Ok(number) = next
-        && output.send(number).await.is_ok()
-    {
-        next = input.recv().await;
+    let mut number = 0;
+    loop {
+        output.send(number).await.or_end()?;
+        number = input.recv().await.or_end()?;
     }
-    Ok(())
 }
 
 /// Sends what comes to it to both its outputs, the consumer's first.
 async fn delta((input, consumer, successor): &(In<u64>, Out<u64>, Out<u64>)) -> ProcessResult {
-    while let Ok(number) = input.recv().await
-        && consumer.send(number).await.is_ok()
-        && successor.send(number).await.is_ok()
-    {}
-    Ok(())
+    loop {
+        let number = input.recv().await.or_end()?;
+        consumer.send(number).await.or_end()?;
+        successor.send(number).await.or_end()?;
+    }
 }
 
 /// Adds one.
 async fn successor((input, output): &(In<u64>, Out<u64>)) -> ProcessResult {
-    while let Ok(number) = input.recv().await
-        && output.send(number + 1).await.is_ok()
-    {}
-    Ok(())
+    loop {
+        let number = input.recv().await.or_end()?;
+        output.send(number + 1).await.or_end()?;
+    }
 }
 
 async fn consumer(input: &In<u64>, numbers: u64) -> ProcessResult {

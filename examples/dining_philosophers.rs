@@ -16,51 +16,52 @@
 //!
 //! ```text
 //! 5 philosophers, 5 chairs:
-//!   fork 0 (sending, accepted, on "fork 0" at dining_philosophers.rs:92) waits for philosopher 0
+//!   fork 0 (sending, accepted, on "fork 0" at dining_philosophers.rs:91) waits for philosopher 0
 //!   philosopher 0 (receiving on "fork 1" at dining_philosophers.rs:103) waits for fork 1
-//!   fork 1 (sending, accepted, on "fork 1" at dining_philosophers.rs:92) waits for philosopher 1
+//!   fork 1 (sending, accepted, on "fork 1" at dining_philosophers.rs:91) waits for philosopher 1
 //!   philosopher 1 (receiving on "fork 2" at dining_philosophers.rs:103) waits for fork 2
-//!   fork 2 (sending, accepted, on "fork 2" at dining_philosophers.rs:92) waits for philosopher 2
+//!   fork 2 (sending, accepted, on "fork 2" at dining_philosophers.rs:91) waits for philosopher 2
 //!   philosopher 2 (receiving on "fork 3" at dining_philosophers.rs:103) waits for fork 3
-//!   fork 3 (sending, accepted, on "fork 3" at dining_philosophers.rs:92) waits for philosopher 3
+//!   fork 3 (sending, accepted, on "fork 3" at dining_philosophers.rs:91) waits for philosopher 3
 //!   philosopher 3 (receiving on "fork 4" at dining_philosophers.rs:103) waits for fork 4
-//!   fork 4 (sending, accepted, on "fork 4" at dining_philosophers.rs:92) waits for philosopher 4
+//!   fork 4 (sending, accepted, on "fork 4" at dining_philosophers.rs:91) waits for philosopher 4
 //!   philosopher 4 (receiving on "fork 0" at dining_philosophers.rs:103) waits for fork 0
 //! 5 philosophers, 4 chairs:
 //!   meals: [1000, 1000, 1000, 1000, 1000]
 //! ```
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::error::Error;
 
-use handover::process::{In, Network, Out, ProcessResult, RunError};
+use handover::process::{In, Network, Out, Outcome, ProcessResult, RunError};
 
 const PHILOSOPHERS: usize = 5;
 /// After that many meals a philosopher is content.
 const MEALS: usize = 1000;
 
-type Meals = Arc<[AtomicUsize; PHILOSOPHERS]>;
+/// How many each has had, after the dinner.
+type Meals = Vec<Outcome<usize>>;
 
-fn main() -> Result<(), RunError> {
+fn main() -> Result<(), Box<dyn Error>> {
     for chairs in [PHILOSOPHERS, PHILOSOPHERS - 1] {
-        let meals = Meals::default();
         println!("{PHILOSOPHERS} philosophers, {chairs} chairs:");
-        match dinner(chairs, &meals).run() {
-            Ok(()) => println!("  meals: {meals:?}"),
+        let (dinner, meals) = dinner(chairs);
+        match dinner.run() {
+            Ok(()) => {
+                let meals: Result<Vec<usize>, _> = meals.iter().map(Outcome::take).collect();
+                println!("  meals: {:?}", meals?);
+            }
             Err(RunError::Deadlock(deadlock)) => {
                 for blocked in &deadlock.cycle {
                     println!("  {blocked}");
                 }
             }
-            Err(other) => return Err(other),
+            Err(other) => return Err(other.into()),
         }
     }
     Ok(())
 }
 
-fn dinner(chairs: usize, meals: &Meals) -> Network {
+fn dinner(chairs: usize) -> (Network, Meals) {
     let mut net = Network::new("dinner");
     let (offered_chair, chair) = net.channel("chair");
     for number in 0..chairs {
@@ -73,17 +74,15 @@ fn dinner(chairs: usize, meals: &Meals) -> Network {
         net.process(name, offered_fork, thing);
         forks.push(fork);
     }
+    let mut meals = Vec::new();
     for number in 0..PHILOSOPHERS {
-        let meals = Arc::clone(meals);
         let left = forks[number].share();
         let right = forks[(number + 1) % PHILOSOPHERS].share();
-        net.process(
-            format!("philosopher {number}"),
-            (chair.share(), left, right),
-            async move |place: &Place| philosopher(place, &meals[number]).await,
-        );
+        let place = (chair.share(), left, right);
+        let name = format!("philosopher {number}");
+        meals.push(net.process_returning(name, place, philosopher));
     }
-    net
+    (net, meals)
 }
 
 /// What only one at a time may have; it waits for the next when it was released.
@@ -96,15 +95,16 @@ async fn thing(takers: &Out<()>) -> ProcessResult {
 /// Where one may have a chair, the left and the right fork.
 type Place = (In<()>, In<()>, In<()>);
 
-async fn philosopher((chair, left, right): &Place, meals: &AtomicUsize) -> ProcessResult {
-    while meals.load(Ordering::Relaxed) < MEALS {
+async fn philosopher((chair, left, right): &Place) -> ProcessResult<usize> {
+    let mut meals = 0;
+    while meals < MEALS {
         let chair = chair.recv_held().await?;
         let left = left.recv_held().await?;
         let right = right.recv_held().await?;
-        meals.fetch_add(1, Ordering::Relaxed);
+        meals += 1;
         for taken in [right, left, chair] {
             let () = taken.release();
         }
     }
-    Ok(())
+    Ok(meals)
 }

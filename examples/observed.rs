@@ -20,7 +20,7 @@ use std::{
 };
 
 use handover::{
-    process::{BlockingIn, BlockingOut, In, Network, Out, RunError},
+    process::{BlockingIn, BlockingOut, In, Network, OrEnd, Out, ProcessResult, RunError},
     select,
 };
 
@@ -49,7 +49,7 @@ fn network(ends_at: Option<Instant>, deadlocks: bool) -> Network {
         "write",
         (resized_in, again_out),
         async move |(resized, again): &(In<Picture>, Out<Picture>)| {
-            while let Ok(picture) = resized.recv().await {
+            while let Some(picture) = resized.next().await? {
                 if deadlocks && picture == TOO_LARGE {
                     again.send(picture).await?;
                 }
@@ -66,14 +66,12 @@ type Resize = (
     BlockingOut<Picture>,
 );
 
-fn resize((files, again, resized): &Resize) -> Result<(), handover::process::ProcessError> {
+fn resize((files, again, resized): &Resize) -> ProcessResult {
     loop {
+        // When one of the two is gone this is the end.
         let picture = select! {
-            recv(files) -> picture => picture,
-            recv(again) -> picture => picture,
-        };
-        let Ok(picture) = picture else {
-            return Ok(());
+            recv(files) -> picture => picture.or_end()?,
+            recv(again) -> picture => picture.or_end()?,
         };
         thread::sleep(RESIZING);
         resized.send(picture)?;

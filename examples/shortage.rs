@@ -29,13 +29,14 @@
 //! ```
 
 use std::{
+    error::Error,
     thread,
     time::{Duration, Instant},
 };
 
 use handover::{
     channel::{SendTimeoutError, tick},
-    process::{BlockingIn, BlockingOut, In, Network, Out, ProcessResult, RunError},
+    process::{BlockingIn, BlockingOut, In, Network, Out, Outcome, ProcessResult},
 };
 
 const PERIOD: Duration = Duration::from_millis(10);
@@ -51,15 +52,17 @@ struct Sample {
 /// The number of a sample that was taken, and how old it was then.
 type Taken = (usize, Duration);
 
-fn main() -> Result<(), RunError> {
+fn main() -> Result<(), Box<dyn Error>> {
     for queue in [0, 1000] {
         println!("{WORKERS} workers, a queue of {queue}:");
-        network(queue).run()?;
+        let (network, taken) = network(queue);
+        network.run()?;
+        tell(&taken.take()?);
     }
     Ok(())
 }
 
-fn network(queue: usize) -> Network {
+fn network(queue: usize) -> (Network, Outcome<Vec<Taken>>) {
     let mut net = Network::new("shortage");
     let (samples, to_work_on) = net.channel("samples");
     let (taken, to_note) = net.channel("taken");
@@ -74,8 +77,8 @@ fn network(queue: usize) -> Network {
             },
         );
     }
-    net.process("notes", to_note, notes);
-    net
+    let notes = net.process_returning("notes", to_note, notes);
+    (net, notes)
 }
 
 async fn sensor(samples: &Out<Sample>) -> ProcessResult {
@@ -109,7 +112,7 @@ async fn sensor(samples: &Out<Sample>) -> ProcessResult {
 }
 
 fn work(samples: &BlockingIn<Sample>, taken: &BlockingOut<Taken>) -> ProcessResult {
-    while let Ok(sample) = samples.recv() {
+    while let Some(sample) = samples.next()? {
         taken.send((sample.number, sample.due.elapsed()))?;
         // Stands for real work.
         thread::sleep(WORK);
@@ -117,15 +120,18 @@ fn work(samples: &BlockingIn<Sample>, taken: &BlockingOut<Taken>) -> ProcessResu
     Ok(())
 }
 
-async fn notes(taken: &In<Taken>) -> ProcessResult {
+async fn notes(taken: &In<Taken>) -> ProcessResult<Vec<Taken>> {
     let mut all = Vec::new();
-    while let Ok(one) = taken.recv().await {
+    while let Some(one) = taken.next().await? {
         all.push(one);
     }
     all.sort_unstable();
-    println!("  {} of {SAMPLES} samples were taken", all.len());
-    if let [(_, first), .., (_, last)] = all[..] {
+    Ok(all)
+}
+
+fn tell(taken: &[Taken]) {
+    println!("  {} of {SAMPLES} samples were taken", taken.len());
+    if let [(_, first), .., (_, last)] = taken {
         println!("  the first was {first:.0?} old then, and the last {last:.0?}");
     }
-    Ok(())
 }

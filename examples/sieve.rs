@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The process `sieve` makes each channel while the network runs (`Here::channel`) and starts each filter
-//! (`Here::start`). The ends go to the filter in *parcels*: the one that the sieve has received from so far, and the
-//! sending one of the new channel. From then on the filter holds them, and the sieve receives from the new one. So
-//! the network knows at all times who holds what, and would name a deadlock here as well as anywhere.
+//! (`Here::start`). The filter gets a share of the end that the sieve has received from so far, and the sending end of
+//! the new channel; the sieve gives the old one up, and receives from the new one. So the network knows at all times who
+//! holds what, and would name a deadlock here as well as anywhere.
 //!
 //! The end needs no word: the source ends after its last number, and what is closed to one filter closes the next.
 //!
@@ -36,14 +36,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => 100,
     };
     let mut net = Network::new("primes");
-    net.process("sieve", net.here(), async move |here: &Here| {
+    let primes = net.process_returning("sieve", net.here(), async move |here: &Here| {
         sieve(here, limit).await
     });
     net.run()?;
+    let primes: Vec<_> = primes.take()?.iter().map(u32::to_string).collect();
+    println!("{} primes: {}", primes.len(), primes.join(" "));
     Ok(())
 }
 
-async fn sieve(here: &Here, limit: u32) -> ProcessResult {
+async fn sieve(here: &Here, limit: u32) -> ProcessResult<Vec<u32>> {
     let (numbers, source) = here.channel("numbers");
     here.start("source", numbers, async move |numbers: &Out<u32>| {
         for number in 2..=limit {
@@ -53,22 +55,21 @@ async fn sieve(here: &Here, limit: u32) -> ProcessResult {
     });
     let mut last = here.adopt(source);
     let mut primes = Vec::new();
-    while let Ok(prime) = last.recv().await {
-        primes.push(prime.to_string());
+    while let Some(prime) = last.next().await? {
+        primes.push(prime);
         let (passed, rest) = here.channel(format!("not by {prime}"));
         here.start(
             format!("filter {prime}"),
-            (last.parcel(), passed),
+            (last.token(), passed),
             async move |ports: &(In<u32>, Out<u32>)| filter(ports, prime).await,
         );
         last = here.adopt(rest);
     }
-    println!("{} primes: {}", primes.len(), primes.join(" "));
-    Ok(())
+    Ok(primes)
 }
 
 async fn filter((numbers, passed): &(In<u32>, Out<u32>), prime: u32) -> ProcessResult {
-    while let Ok(number) = numbers.recv().await {
+    while let Some(number) = numbers.next().await? {
         if number % prime != 0 {
             passed.send(number).await?;
         }

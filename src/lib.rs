@@ -53,6 +53,11 @@ pub struct GuideToDeadlock;
 #[doc = include_str!("../docs/guide/shortage.md")]
 pub struct GuideToShortage;
 
+/// The examples of the guide's page on the ends of processes, likewise.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../docs/guide/ending.md")]
+pub struct GuideToEnding;
+
 /// The examples of the guide's page on pipelines and actors, likewise.
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../docs/guide/pipelines.md")]

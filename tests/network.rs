@@ -2,10 +2,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "network/custody.rs"]
+mod custody;
 #[path = "network/dynamic.rs"]
 mod dynamic;
+#[path = "network/early.rs"]
+mod early;
 #[path = "network/ending.rs"]
 mod ending;
+#[path = "network/ends.rs"]
+mod ends;
+#[path = "network/names.rs"]
+mod names;
+#[path = "network/returning.rs"]
+mod returning;
+#[path = "network/selecting.rs"]
+mod selecting;
+#[path = "network/shares.rs"]
+mod shares;
 #[path = "network/sharing.rs"]
 mod sharing;
 #[path = "network/support.rs"]

@@ -19,7 +19,12 @@ use handover::process::{Deadlock, Doing, Network, ObserverServer, RunError, Snap
 use web::{Running, chain, get, request, send, wait_for};
 
 fn running() -> Running {
-    Running::new(|net| net.serve_observer("127.0.0.1:0").unwrap())
+    let running = Running::new(|net| net.serve_observer("127.0.0.1:0").unwrap());
+    // On a thread of its own, which may be late.
+    wait_for("the network runs", || {
+        snapshot(running.address).is_running.then_some(())
+    });
+    running
 }
 
 fn snapshot(address: SocketAddr) -> Snapshot {

@@ -87,7 +87,7 @@ pub use self::{
     future::{ClosedFuture, ReadyFuture, RecvFuture, RecvHeldFuture, SendFromFuture, SendFuture},
     granting::Remaining,
     held::Held,
-    select::Select,
+    select::{OfAnybody, OfProcess, OfThread, Select},
     ticker::{Ticker, tick},
     timed::{RecvTimeoutFuture, SendTimeoutFromFuture, SendTimeoutFuture},
 };

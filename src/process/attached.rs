@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     body::Process,
-    error::ProcessResult,
+    error::{ProcessError, ProcessResult},
     ports::{Bound, Failing, Ports, Seat},
     registry::{Kind, Registry},
     trace::Span,
@@ -22,8 +22,9 @@ use crate::sync::{
 /// A process that is to be polled by an executor of the caller's, such as tokio's or smol's; made by
 /// [`Network::attach`](super::Network::attach).
 ///
-/// It begins when the network runs, whenever it is polled first. The run does not wait for its end. Its result goes to
-/// whoever awaits it: if it fails it poisons the channels that it holds ends of, and the run does not name it.
+/// It begins when the network runs, whenever it is polled first. The run does not wait for its end. What it returns goes
+/// to whoever awaits it: if it fails it poisons the channels that it holds ends of, and the run does not name it. An
+/// [end](super::OrEnd) comes as an error too, and poisons nothing.
 ///
 /// It may be dropped at any time, by whoever has it, and would give its ends up then. So a wait that it could end, and
 /// its own, are never part of a deadlock, unless its owner [promises](Self::promise_to_poll) otherwise.
@@ -32,18 +33,19 @@ use crate::sync::{
 ///
 /// Dropping it ends the process where it is.
 #[must_use = "a future does nothing unless it is polled"]
-pub struct Attached {
+pub struct Attached<R = ()> {
     registry: Arc<Registry>,
     task: TaskRef,
     /// Dropped with its ports.
-    future: Option<Pin<Box<dyn Future<Output = ProcessResult> + Send>>>,
+    future: Option<Pin<Box<dyn Future<Output = ProcessResult<R>> + Send>>>,
 }
 
-impl Attached {
+impl<R> Attached<R> {
     pub(super) fn new<P, F>(registry: &Arc<Registry>, name: &str, ports: P, process: F) -> Self
     where
         P: Ports,
-        F: for<'a> Process<'a, P::Async> + 'static,
+        R: 'static,
+        F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let id = registry.reserve_process();
         let ports = ports.bind(&Seat {
@@ -60,7 +62,9 @@ impl Attached {
                 let mut process = pin!(span.enter(|| process.begin(&ports)));
                 poll_fn(|context| span.enter(|| process.as_mut().poll(context))).await
             };
-            if let Err(error) = &result {
+            if let Some(end) = result.as_ref().err().and_then(ProcessError::as_end) {
+                known_by.unsent.note(end, || name);
+            } else if let Err(error) = &result {
                 let reason = format!("process `{name}` failed: {error}");
                 ports.fail(&Failing(reason.into()));
             }
@@ -90,10 +94,10 @@ impl Attached {
     }
 }
 
-impl Future for Attached {
-    type Output = ProcessResult;
+impl<R> Future for Attached<R> {
+    type Output = ProcessResult<R>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ProcessResult> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ProcessResult<R>> {
         let this = &mut *self;
         if !this.registry.has_begun() && !this.registry.call_at_begin(context.waker()) {
             return Poll::Pending;
@@ -107,13 +111,13 @@ impl Future for Attached {
     }
 }
 
-impl Drop for Attached {
+impl<R> Drop for Attached<R> {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-impl fmt::Debug for Attached {
+impl<R> fmt::Debug for Attached<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attached").finish_non_exhaustive()
     }

@@ -11,7 +11,8 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{
-    error::{Cause, Failure, ProcessResult},
+    error::{Cause, Failure, ProcessError, ProcessResult},
+    outcome::Keep,
     ports::{Bound, Failing, Ports, Seat},
     registry::{Kind, Registry},
     trace::Span,
@@ -22,18 +23,20 @@ use crate::sync::{Arc, task::TaskRef};
 ///
 /// An async closure is one, with the type of its parameter written out:
 /// `async |jobs: &Out<Job>| { jobs.send(job).await?; Ok(()) }`. So is a plain `async fn` of that shape.
-pub trait Process<'a, P: 'a>: Send {
+///
+/// `R` is what it returns when it has ended well.
+pub trait Process<'a, P: 'a, R = ()>: Send {
     /// The process under way.
-    type Future: Future<Output = ProcessResult> + Send + 'a;
+    type Future: Future<Output = ProcessResult<R>> + Send + 'a;
     /// Begins.
     fn begin(self, ports: &'a P) -> Self::Future;
 }
 
-impl<'a, P, F, Fut> Process<'a, P> for F
+impl<'a, P, R, F, Fut> Process<'a, P, R> for F
 where
     P: 'a,
     F: FnOnce(&'a P) -> Fut + Send,
-    Fut: Future<Output = ProcessResult> + Send + 'a,
+    Fut: Future<Output = ProcessResult<R>> + Send + 'a,
 {
     type Future = Fut;
 
@@ -47,22 +50,24 @@ pub(super) struct Body(TaskRef);
 
 impl Body {
     /// `None` if the run is over already: the process is dropped.
-    pub(super) fn new<P, F>(
+    pub(super) fn new<P, R, F>(
         registry: &Arc<Registry>,
         name: &str,
         ports: P,
         process: F,
+        keeper: impl Keep<R>,
     ) -> Option<Self>
     where
         P: Ports,
-        F: for<'a> Process<'a, P::Async> + 'static,
+        R: Send + 'static,
+        F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let id = registry.reserve_process();
         let ports = ports.bind(&Seat {
             registry,
             process: id,
         });
-        let future = live(Arc::clone(registry), id, ports, process);
+        let future = live(Arc::clone(registry), id, ports, process, keeper);
         let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
         let executors = task.clone();
         registry.home.one_more();
@@ -86,27 +91,30 @@ impl Body {
     clippy::manual_async_fn,
     reason = "an `async fn` keeps room for its arguments twice"
 )]
-fn live<P, F>(
+fn live<P, R, F>(
     registry: Arc<Registry>,
     id: u32,
     ports: P,
     process: F,
+    keeper: impl Keep<R>,
 ) -> impl Future<Output = ()> + Send
 where
     P: Bound,
-    F: for<'a> Process<'a, P> + 'static,
+    R: Send + 'static,
+    F: for<'a> Process<'a, P, R> + 'static,
 {
     async move {
         let span = Span::of_process(&registry, id);
+        keeper.begin();
         let result = contained(span, process, &ports).await;
-        end_contained(&registry, id, ports, result);
+        end_contained(&registry, id, ports, keeper, result);
     }
 }
 
 /// Begins a process. Nothing of it is seen after a panic but its ports, which are as whole as channels are.
-fn contained<'a, P, F>(span: Span, process: F, ports: &'a P) -> Contained<F::Future>
+fn contained<'a, P, R, F>(span: Span, process: F, ports: &'a P) -> Contained<F::Future>
 where
-    F: Process<'a, P>,
+    F: Process<'a, P, R>,
 {
     match catch_unwind(AssertUnwindSafe(|| span.enter(|| process.begin(ports)))) {
         Ok(future) => Contained {
@@ -133,8 +141,8 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
-    type Output = Result<(), Cause>;
+impl<R, F: Future<Output = ProcessResult<R>>> Future for Contained<F> {
+    type Output = Result<R, Cause>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -142,7 +150,10 @@ impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
         let span = this.span;
         let mut place = this.future;
         let Some(future) = place.as_mut().as_pin_mut() else {
-            return Poll::Ready(this.cause.take().map_or(Ok(()), |cause| Err(*cause)));
+            let Some(cause) = this.cause.take() else {
+                unreachable!("it is polled until it is ready")
+            };
+            return Poll::Ready(Err(*cause));
         };
         let result = match catch_unwind(AssertUnwindSafe(|| span.enter(|| future.poll(context)))) {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -160,8 +171,16 @@ impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
 
 /// As [`end`], and the panic of a destructor is the failure of its process.
 #[cold]
-fn end_contained<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
-    let ended = catch_unwind(AssertUnwindSafe(|| end(registry, id, ports, result)));
+fn end_contained<P: Bound, R>(
+    registry: &Registry,
+    id: u32,
+    ports: P,
+    keeper: impl Keep<R>,
+    result: Result<R, Cause>,
+) {
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        end(registry, id, ports, keeper.keep(result));
+    }));
     if let Err(payload) = ended {
         registry.fail(Failure {
             process: registry.name_of(id),
@@ -170,13 +189,23 @@ fn end_contained<P: Bound>(registry: &Registry, id: u32, ports: P, result: Resul
     }
 }
 
-/// The end of a process: if it failed, it poisons what it holds; it gives up its ends, and then its place.
+/// The end of a process: if it has failed, it poisons what it holds; it gives up its ends, and then its place.
 pub(super) fn end<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
-    if let Err(cause) = result {
-        fail(registry, id, cause, &ports);
+    match result {
+        Ok(()) => {}
+        Err(Cause::Error(error)) if error.is_end() => note_end(registry, id, &error),
+        Err(cause) => fail(registry, id, cause, &ports),
     }
     drop(ports);
     registry.remove_process(id);
+}
+
+/// It ended because its peers are gone. Whoever looks is told if it had something in its hand.
+#[cold]
+fn note_end(registry: &Registry, id: u32, error: &ProcessError) {
+    if let Some(end) = error.as_end() {
+        registry.unsent.note(end, || registry.name_of(id));
+    }
 }
 
 #[cold]

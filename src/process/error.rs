@@ -2,10 +2,11 @@
 
 use std::{any::Any, error::Error, fmt};
 
-use super::report::Deadlock;
+use super::{ending::Ended, report::Deadlock};
 
-/// What a process returns: nothing, or why it failed.
-pub type ProcessResult = Result<(), ProcessError>;
+/// What a process returns: nothing (or what [`Network::process_returning`](super::Network::process_returning) and its
+/// kin are to pass on), or why it failed.
+pub type ProcessResult<R = ()> = Result<R, ProcessError>;
 
 /// Why a process failed: any error, so that `?` works on all of them in a process.
 ///
@@ -22,6 +23,16 @@ impl ProcessError {
     #[must_use]
     pub fn into_inner(self) -> Box<dyn Error + Send> {
         self.0
+    }
+
+    /// Whether it is no failure, but the end of a process whose peers are gone; see [`OrEnd`](super::OrEnd).
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.as_end().is_some()
+    }
+
+    pub(super) fn as_end(&self) -> Option<&Ended> {
+        self.0.downcast_ref()
     }
 
     /// The error as what it was, if it was one.

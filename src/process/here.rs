@@ -6,6 +6,7 @@ use super::{
     body::{Body, Process},
     input::In,
     out::Out,
+    outcome::Nothing,
     parcel::{Mobile, Openness, Parcel},
     poisoner::Poisoner,
     ports::{Ports, Seat},
@@ -104,9 +105,10 @@ impl Here {
         parcel.unpack(&self.seat())
     }
 
-    /// Starts another process of the network, with ends that this one gives away
-    /// ([`Out::parcel`](super::Out::parcel), [`In::parcel`](super::In::parcel), [`channel`](Self::channel)). The
-    /// network ends when it has ended too. Does not block: the other runs once this one waits.
+    /// Starts another process of the network, with shares of the ends that this one has
+    /// ([`Out::token`](super::Out::token), [`In::token`](super::In::token)), or with ends that were made or sent for it
+    /// ([`channel`](Self::channel), [`Out::parcel`](super::Out::parcel)). The network ends when it has ended too. Does
+    /// not block: the other runs once this one waits.
     ///
     /// If the run has ended meanwhile (a thread may outlive it for a moment), the process is dropped and never begins.
     ///
@@ -122,7 +124,7 @@ impl Here {
         F: for<'a> Process<'a, P::Async> + 'static,
     {
         let name = format!("{}/{name}", self.name());
-        if let Some(body) = Body::new(&self.registry, &name, ports, process) {
+        if let Some(body) = Body::new(&self.registry, &name, ports, process, Nothing) {
             self.registry.home.inject_new(&body.into_task());
         }
     }
@@ -135,6 +137,7 @@ impl fmt::Debug for Here {
 }
 
 /// A port that a process has adopted; dropping it gives the end up.
+#[must_use = "dropping it gives the end up"]
 pub struct Adopted<'a, P> {
     port: P,
     _here: &'a Here,

@@ -158,8 +158,8 @@ impl<T> In<T> {
 /// A message in the custody of a process: its sender waits for the answer.
 #[must_use = "dropping it hands the message back to its sender"]
 pub struct HeldIn<'a, T> {
-    held: Held<T>,
-    _port: PhantomData<&'a In<T>>,
+    pub(super) held: Held<T>,
+    pub(super) _port: PhantomData<&'a In<T>>,
 }
 
 impl<T> HeldIn<'_, T> {

@@ -76,6 +76,12 @@ impl Page {
         let deadlocked = snapshot.deadlock.as_ref();
         let count = deadlocked.map_or(0, |deadlock| deadlock.processes().count());
         self.sample("deadlocked_processes", None, count);
+        self.family(
+            "unsent_ends_total",
+            "counter",
+            "Processes that have ended with a message that nobody has taken.",
+        );
+        self.sample("unsent_ends_total", None, snapshot.unsent_count);
     }
 
     fn processes(&mut self, snapshot: &Snapshot) {
@@ -187,6 +193,7 @@ mod tests {
             "handover_processes{network=\"chain\",state=\"blocked\"} 3",
             "handover_processes{network=\"chain\",state=\"running\"} 0",
             "handover_deadlocked_processes{network=\"chain\"} 3",
+            "handover_unsent_ends_total{network=\"chain\"} 1",
             "handover_process_blocked_ratio{network=\"chain\",process=\"c\"} 0.5",
             "handover_process_waited_for_by{network=\"chain\",process=\"a\"} 1.5",
             "handover_process_unmoved_seconds{network=\"chain\",process=\"a\"} 1.9",

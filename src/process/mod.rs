@@ -28,6 +28,89 @@
 //! assert_eq!(deadlock.cycle_names(), ["a", "b"]);
 //! ```
 //!
+//! # No end leaves its process
+//!
+//! So much rests on it that the compiler sees to it. A port cannot be given to a thread,
+//!
+//! ```compile_fail
+//! # use handover::process::{Network, Out};
+//! # let mut net = Network::new("none");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process("leaky", out, async |out: &Out<u32>| {
+//!     std::thread::spawn(move || out.is_ready()); // error: borrowed data escapes
+//!     Ok(())
+//! });
+//! ```
+//!
+//! nor returned,
+//!
+//! ```compile_fail
+//! # use handover::process::{Network, Out};
+//! # let mut net = Network::new("none");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process_returning("leaky", out, async |out: &Out<u32>| Ok(out)).take(); // error: lifetime may not live
+//! ```
+//!
+//! nor sent in a message, nor cloned, nor moved out of where it is.
+//!
+//! ```compile_fail
+//! # use handover::process::{Network, Out};
+//! # let mut net = Network::new("none");
+//! # let (letters, _) = net.channel::<&'static Out<u32>>("letters");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process("leaky", (letters, out), async |(letters, out): &(Out<&'static Out<u32>>, Out<u32>)| {
+//!     Ok(letters.send(out).await?) // error: borrowed data escapes
+//! });
+//! ```
+//!
+//! ```compile_fail
+//! # use handover::process::{Network, Out};
+//! # let mut net = Network::new("none");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process("leaky", (out,), async |(out,): &(Out<u32>,)| {
+//!     let mine: Out<u32> = *out; // error: cannot move out of a reference
+//!     Ok(mine.send(1).await?)
+//! });
+//! ```
+//!
+//! The same holds for what a process has in custody, for an end that it has adopted, and for a port that it may give up
+//! early.
+//!
+//! ```compile_fail
+//! # use handover::process::{In, Network};
+//! # let mut net = Network::new("none");
+//! # let (_, into) = net.channel::<u32>("numbers");
+//! net.process("leaky", into, async |into: &In<u32>| {
+//!     let held = into.recv_held().await?;
+//!     std::thread::spawn(move || drop(held)); // error: borrowed data escapes
+//!     Ok(())
+//! });
+//! ```
+//!
+//! ```compile_fail
+//! # use handover::process::{Here, Network};
+//! # let mut net = Network::new("none");
+//! net.process("leaky", net.here(), async |here: &Here| {
+//!     let (out, _) = here.channel::<u32>("numbers");
+//!     let out = here.adopt(out);
+//!     std::thread::spawn(move || drop(out)); // error: borrowed data escapes
+//!     Ok(())
+//! });
+//! ```
+//!
+//! ```compile_fail
+//! # use handover::process::{Early, Network, Out};
+//! # let mut net = Network::new("none");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process("leaky", out.early(), async |out: &Early<Out<u32>>| {
+//!     let out = out.get()?;
+//!     std::thread::spawn(move || drop(out)); // error: borrowed data escapes
+//!     Ok(())
+//! });
+//! ```
+//!
+//! What is to leave it says so: [`Out::take_out`] opens the channel, and a [`Parcel`] carries an end to another process.
+//!
 //! # What is a deadlock?
 //!
 //! A set of blocked processes is deadlocked when every operation of every member can be released only by members. A
@@ -39,7 +122,10 @@ mod all;
 mod attached;
 mod blocking;
 mod body;
+mod custody;
 mod dot;
+mod early;
+mod ending;
 mod error;
 mod executor;
 mod graph;
@@ -52,6 +138,7 @@ mod network;
 #[cfg(feature = "observe")]
 mod observe;
 mod out;
+mod outcome;
 mod parcel;
 mod poisoner;
 mod ports;
@@ -60,6 +147,7 @@ mod registry;
 mod report;
 #[cfg(test)]
 mod sample;
+mod share;
 mod snapshot;
 mod table;
 mod threads;
@@ -77,16 +165,20 @@ pub use self::{
     attached::Attached,
     blocking::{BlockingIn, BlockingOut},
     body::Process,
+    early::{Early, EarlyToken, Finished, Lent},
+    ending::{OrEnd, Unsent},
     error::{ProcessError, ProcessResult, RunError},
     here::{Adopted, Here, HereToken},
     input::{HeldIn, In},
     network::Network,
     out::Out,
+    outcome::{NoOutcome, Outcome},
     parcel::{Mobile, Parcel},
     poisoner::{PoisonToken, Poisoner},
     ports::{Bound, InToken, OutToken, Ports, Seat},
     ports_macro::{InThread, Twofold},
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
+    share::PortToken,
     snapshot::{Bottleneck, ChannelSeen, Doing, Observer, ProcessSeen, Snapshot},
     undecided::{Because, Undecided},
     watch::OnDeadlock,

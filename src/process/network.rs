@@ -1,31 +1,22 @@
 //! A network: its channels and processes, from their declaration to the end of the run.
 
-use std::{
-    fmt,
-    future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-};
+use std::{collections::HashMap, fmt, future::Future, hash::BuildHasher, pin::pin};
 
 use super::{
     attached::Attached,
-    body::{self, Body, Process},
-    error::{Cause, Failure, ProcessResult, RunError},
+    body::{Body, Process},
+    error::{ProcessResult, RunError},
     executor::{Executor, TURNS_A_POLL, retire},
     here::HereToken,
-    ports::{self, InToken, OutToken, Ports, Seat},
-    registry::{Kind, Registry},
+    outcome::{self, Keep, Nothing, Outcome},
+    ports::{self, InToken, OutToken, Ports},
+    registry::Registry,
     snapshot::Observer,
-    threads::{Threads, Unstarted},
-    trace::Span,
+    threads::{self, Threads, Unstarted},
     watch::{OnDeadlock, Watch},
     workers,
 };
-use crate::sync::{
-    Arc, drive,
-    task::{Entered, LentUntilGivenBack, TaskRef},
-    thread,
-};
+use crate::sync::{Arc, drive, task::TaskRef};
 
 /// Processes, and the channels between them.
 ///
@@ -40,24 +31,48 @@ use crate::sync::{
 ///     }
 ///     Ok(())
 /// });
-/// net.process("adder", numbers_in, async |numbers: &In<u32>| {
+/// let sum = net.process_returning("adder", numbers_in, async |numbers: &In<u32>| {
 ///     let mut sum = 0;
-///     while let Ok(number) = numbers.recv().await {
+///     while let Some(number) = numbers.next().await? {
 ///         sum += number;
 ///     }
-///     assert_eq!(sum, 10);
-///     Ok(())
+///     Ok(sum)
 /// });
 /// net.run()?;
-/// # Ok::<(), handover::process::RunError>(())
+/// assert_eq!(sum.take()?, 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "a network does nothing until it is run"]
 pub struct Network {
     registry: Arc<Registry>,
     /// What comes before a name that is given now: the sub-networks that are being built.
     prefix: String,
+    names: Names,
     processes: Declared,
     threads: Vec<Unstarted>,
     on_deadlock: OnDeadlock,
+}
+
+/// What a name was given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Named {
+    Process,
+    Channel,
+}
+
+/// How often each name was given, by its hash: there may be millions. Should two have the same, one gets a number that
+/// it does not need.
+#[derive(Default)]
+struct Names(HashMap<u64, u32>);
+
+impl Names {
+    /// Gives a name; how often it was given by now.
+    fn given(&mut self, what: Named, name: &str) -> u32 {
+        let hash = self.0.hasher().hash_one((what, name));
+        let times = self.0.entry(hash).or_default();
+        *times += 1;
+        *times
+    }
 }
 
 /// Processes that were declared and do not run yet.
@@ -87,7 +102,6 @@ impl Drop for Declared {
 
 impl Network {
     /// A network without processes.
-    #[must_use]
     pub fn new(name: &str) -> Self {
         let registry = Arc::new(Registry::new(name));
         Self {
@@ -97,6 +111,7 @@ impl Network {
             },
             registry,
             prefix: String::new(),
+            names: Names::default(),
             threads: Vec::new(),
             on_deadlock: OnDeadlock::Return,
         }
@@ -105,9 +120,13 @@ impl Network {
     /// Makes a channel without a buffer: the right to send on it, and the right to receive.
     ///
     /// Both are *tokens*, which do nothing until a process is given them. For several senders or receivers share them
-    /// ([`OutToken::share`], [`InToken::share`]).
+    /// ([`OutToken::share`], [`InToken::share`]). A side whose token no process is given is closed from the beginning.
+    ///
+    /// Reports tell channels apart by their names: the second of the same name is called `name (2)`.
+    #[must_use = "a channel of which nobody has an end is none"]
     pub fn channel<T: Send + 'static>(&mut self, name: &str) -> (OutToken<T>, InToken<T>) {
-        ports::tokens(&self.registry, &self.full_name(name))
+        let name = self.name(Named::Channel, name);
+        ports::tokens(&self.registry, &name)
     }
 
     /// The right to adopt ends and to start processes, for a process that is given it; see [`Here`](super::Here).
@@ -120,7 +139,10 @@ impl Network {
     /// network's scheduler.
     ///
     /// The process borrows its ports, so none can leave it. If it returns an error, or panics, it has failed: it
-    /// poisons the channels that it holds ends of, and the run says so at its end.
+    /// poisons the channels that it holds ends of, and the run says so at its end. That the other side of a channel is
+    /// gone is such an error too, unless the process says that it is its [end](super::OrEnd).
+    ///
+    /// Reports tell processes apart by their names: the second of the same name is called `name (2)`.
     ///
     /// # Panics
     ///
@@ -130,8 +152,62 @@ impl Network {
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let name = self.full_name(&name.to_string());
-        let body = Body::new(&self.registry, &name, ports, process);
+        self.add(name, ports, process, Nothing);
+    }
+
+    /// Adds a process whose result is wanted: what it returns is in the [`Outcome`] once it has ended. Otherwise as
+    /// [`process`](Self::process).
+    ///
+    /// ```
+    /// use handover::process::{In, Network, Out};
+    ///
+    /// let mut net = Network::new("sums");
+    /// let (numbers_out, numbers_in) = net.channel::<u64>("numbers");
+    /// net.process("source", numbers_out, async |numbers: &Out<u64>| {
+    ///     for number in 1..=4 {
+    ///         numbers.send(number).await?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// let sum = net.process_returning("sum", numbers_in, async |numbers: &In<u64>| {
+    ///     let mut sum = 0;
+    ///     while let Some(number) = numbers.next().await? {
+    ///         sum += number;
+    ///     }
+    ///     Ok(sum)
+    /// });
+    /// net.run()?;
+    /// assert_eq!(sum.take()?, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn process_returning<P, R, F>(
+        &mut self,
+        name: impl fmt::Display,
+        ports: P,
+        process: F,
+    ) -> Outcome<R>
+    where
+        P: Ports,
+        R: Send + 'static,
+        F: for<'a> Process<'a, P::Async, R> + 'static,
+    {
+        let (keeper, outcome) = outcome::place();
+        self.add(name, ports, process, keeper);
+        outcome
+    }
+
+    fn add<P, R, F>(&mut self, name: impl fmt::Display, ports: P, process: F, keeper: impl Keep<R>)
+    where
+        P: Ports,
+        R: Send + 'static,
+        F: for<'a> Process<'a, P::Async, R> + 'static,
+    {
+        let name = self.name(Named::Process, name);
+        let body = Body::new(&self.registry, &name, ports, process, keeper);
         let tasks = &mut self.processes.tasks;
         tasks.extend(body.map(Body::into_task));
     }
@@ -149,46 +225,55 @@ impl Network {
         P: Ports,
         F: FnOnce(&P::Blocking) -> ProcessResult + Send + 'static,
     {
-        let name = self.full_name(&name.to_string());
-        let registry = Arc::clone(&self.registry);
-        let process_id = registry.reserve_process();
-        let ports = ports.bind_blocking(&Seat {
-            registry: &registry,
-            process: process_id,
-        });
-        registry.home.one_more();
-        self.threads.push(Box::new(move || {
-            let thread_name = name.clone();
-            std::thread::Builder::new()
-                .name(thread_name)
-                .spawn(move || {
-                    let task = TaskRef::of_thread(process_id, thread::current());
-                    registry.add_process(&name, task.clone(), Kind::Thread, false);
-                    let result = {
-                        let _lent = LentUntilGivenBack(&task);
-                        let _entered = Entered::new(&task);
-                        let span = Span::of_process(&registry, process_id);
-                        // As for a process: nothing of it is seen after a panic but its ports.
-                        catch_unwind(AssertUnwindSafe(|| span.enter(|| process(&ports))))
-                    };
-                    let result = match result {
-                        Ok(result) => result.map_err(Cause::Error),
-                        Err(payload) => Err(Cause::of_panic(&*payload)),
-                    };
-                    // What can panic there is a destructor of a message, or an error that is told.
-                    let ended = catch_unwind(AssertUnwindSafe(|| {
-                        body::end(&registry, process_id, ports, result);
-                    }));
-                    if let Err(payload) = ended {
-                        let process = registry.name_of_task(&task);
-                        let cause = Cause::of_panic(&*payload);
-                        registry.fail(Failure { process, cause });
-                        registry.remove_task(&task);
-                    }
-                    drop(task);
-                    registry.home.one_less();
-                })
-        }));
+        let name = self.name(Named::Process, name);
+        let thread = threads::unstarted(&self.registry, name, ports, process, Nothing);
+        self.threads.push(thread);
+    }
+
+    /// Adds a process that blocks, and whose result is wanted: what it returns is in the [`Outcome`] once it has ended.
+    /// Otherwise as [`thread`](Self::thread).
+    ///
+    /// ```
+    /// use handover::process::{BlockingIn, Network, Out};
+    ///
+    /// let mut net = Network::new("words");
+    /// let (words_out, words_in) = net.channel::<&str>("words");
+    /// net.process("source", words_out, async |words: &Out<&'static str>| {
+    ///     words.send("from hand").await?;
+    ///     words.send("to hand").await?;
+    ///     Ok(())
+    /// });
+    /// let text = net.thread_returning("text", words_in, |words: &BlockingIn<&'static str>| {
+    ///     let mut text = Vec::new();
+    ///     while let Some(word) = words.next()? {
+    ///         text.push(word);
+    ///     }
+    ///     Ok(text.join(" "))
+    /// });
+    /// net.run()?;
+    /// assert_eq!(text.take()?, "from hand to hand");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn thread_returning<P, R, F>(
+        &mut self,
+        name: impl fmt::Display,
+        ports: P,
+        process: F,
+    ) -> Outcome<R>
+    where
+        P: Ports,
+        R: Send + 'static,
+        F: FnOnce(&P::Blocking) -> ProcessResult<R> + Send + 'static,
+    {
+        let (keeper, outcome) = outcome::place();
+        let name = self.name(Named::Process, name);
+        let thread = threads::unstarted(&self.registry, name, ports, process, keeper);
+        self.threads.push(thread);
+        outcome
     }
 
     /// Adds a process that an executor of the caller's polls, so that its waits are visible: spawn what is returned
@@ -202,7 +287,26 @@ impl Network {
         P: Ports,
         F: for<'a> Process<'a, P::Async> + 'static,
     {
-        let name = self.full_name(&name.to_string());
+        self.attach_returning(name, ports, process)
+    }
+
+    /// As [`attach`](Self::attach), of a process that returns something: whoever awaits it gets that.
+    ///
+    /// # Panics
+    ///
+    /// If a port belongs to another network.
+    pub fn attach_returning<P, R, F>(
+        &mut self,
+        name: impl fmt::Display,
+        ports: P,
+        process: F,
+    ) -> Attached<R>
+    where
+        P: Ports,
+        R: 'static,
+        F: for<'a> Process<'a, P::Async, R> + 'static,
+    {
+        let name = self.name(Named::Process, name);
         Attached::new(&self.registry, &name, ports, process)
     }
 
@@ -229,8 +333,16 @@ impl Network {
         Observer::new(Arc::clone(&self.registry))
     }
 
-    fn full_name(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+    /// The full name of what is called `name` in this part of the network. One that is taken already gets a number.
+    fn name(&mut self, what: Named, name: impl fmt::Display) -> String {
+        let name = format!("{}{name}", self.prefix);
+        let first = self.names.given(what, &name);
+        if first == 1 {
+            return name;
+        }
+        let numbered = (first..).map(|number| format!("{name} ({number})"));
+        let mut free = numbered.skip_while(|numbered| self.names.given(what, numbered) > 1);
+        free.next().unwrap_or(name)
     }
 
     /// Runs the network on this thread until all its processes have ended. Blocks.
@@ -289,8 +401,10 @@ impl Network {
             processes,
             threads: blocking,
             on_deadlock,
+            names,
             ..
         } = self;
+        drop(names);
         // First, for an attached process begins at once, and may start others.
         registry.home.share();
         registry.begin();

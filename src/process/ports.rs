@@ -89,6 +89,7 @@ macro_rules! token {
         #[doc = concat!("The right to ", $side, " on a channel, for whichever process is given it.")]
         ///
         /// It does nothing by itself, and keeps no channel open: once the network runs, it is inert.
+        #[must_use = "a token does nothing until a process is given it"]
         pub struct $Token<T> {
             unbound: Unbound<T>,
             registry: Arc<Registry>,
@@ -97,7 +98,6 @@ macro_rules! token {
 
         impl<T: Send + 'static> $Token<T> {
             #[doc = concat!("One more such token, for ", $shared, ".")]
-            #[must_use]
             pub fn share(&self) -> Self {
                 Self {
                     unbound: self.unbound.clone(),
@@ -116,8 +116,8 @@ macro_rules! token {
             fn check(&self, seat: &Seat<'_>) {
                 assert!(
                     !self.registry.has_begun(),
-                    "a token of network `{}` is used after the network began to run: a process that runs gives a \
-                     parcel of its own port away",
+                    "a token of network `{}` is used after the network began to run: a process that runs gives \
+                     others a share of its own port (`port.token()`, or `port.parcel()` to be sent)",
                     self.registry.name,
                 );
                 assert!(

@@ -38,14 +38,14 @@ use super::{
 /// let (results, boss_results) = net.channel("results");
 /// let also = Worker { jobs: jobs.share(), results: results.share() };
 /// net.process("left", Worker { jobs, results }, async |worker: &Worker| {
-///     while let Ok(job) = worker.jobs.recv().await {
+///     while let Some(job) = worker.jobs.next().await? {
 ///         worker.results.send(format!("{job} by left")).await?;
 ///     }
 ///     Ok(())
 /// });
 /// // The same for code that blocks.
 /// net.thread("right", also, |worker: &InThread<Worker>| {
-///     while let Ok(job) = worker.jobs.recv() {
+///     while let Some(job) = worker.jobs.next()? {
 ///         worker.results.send(format!("{job} by right"))?;
 ///     }
 ///     Ok(())
@@ -83,7 +83,7 @@ use super::{
 /// }
 ///
 /// async fn relay<T: Send + 'static>(ports: &Relay<T>) -> ProcessResult {
-///     while let Ok(message) = ports.from.recv().await {
+///     while let Some(message) = ports.from.next().await? {
 ///         ports.to.send(message).await?;
 ///     }
 ///     Ok(())

@@ -12,6 +12,7 @@ use std::{cell::Cell, task::Waker, time::Instant};
 use smallvec::SmallVec;
 
 use super::{
+    ending::AllUnsent,
     error::{Failure, RunError},
     report::Deadlock,
     snapshot::{self, History, Rate, Snapshot},
@@ -200,6 +201,8 @@ pub(super) struct Registry {
     began: Instant,
     tables: Mutex<Tables>,
     verdict: Mutex<Verdict>,
+    /// Who has ended with a message that nobody has taken.
+    pub(super) unsent: AllUnsent,
     has_begun: AtomicBool,
     has_ended: AtomicBool,
     /// Who waits for the run to begin.
@@ -218,6 +221,7 @@ impl Registry {
             began: Instant::now(),
             tables: Mutex::new(Tables::default()),
             verdict: Mutex::new(Verdict::default()),
+            unsent: AllUnsent::default(),
             has_begun: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             to_call: Mutex::new(Vec::new()),

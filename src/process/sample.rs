@@ -1,6 +1,7 @@
 //! Snapshots to try the reports on.
 
 use super::{
+    ending::Unsent,
     report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
     snapshot::{Bottleneck, ChannelSeen, Doing, ProcessSeen, Snapshot},
     undecided::{Because, Undecided},
@@ -19,15 +20,19 @@ pub(in crate::process) const HOSTILE: [&str; 9] = [
     "a} 1 {b='c', d=`${e}`",
 ];
 
+fn site(line: u32) -> Site {
+    Site {
+        file: "src/chain.rs".to_owned(),
+        line,
+        column: 9,
+    }
+}
+
 fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &str) -> Wait {
     Wait {
         operation,
         channel: channel.to_owned(),
-        site: Site {
-            file: "src/chain.rs".to_owned(),
-            line,
-            column: 9,
-        },
+        site: site(line),
         waits_for: vec![waits_for.to_owned()],
         is_open: false,
         is_one_of_all: false,
@@ -118,6 +123,11 @@ pub(in crate::process) fn chain() -> Snapshot {
             waited_for_by: 1.5,
         }),
         undecided: None,
+        unsent: vec![Unsent {
+            process: "d".to_owned(),
+            site: site(70),
+        }],
+        unsent_count: 1,
     }
 }
 
@@ -152,6 +162,8 @@ pub(in crate::process) fn named(names: &[&str]) -> Snapshot {
                 .collect(),
             because_count: names.len(),
         }),
+        unsent: Vec::new(),
+        unsent_count: 0,
     }
 }
 

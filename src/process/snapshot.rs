@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    ending::Unsent,
     graph::{self, Picture, Seen},
     registry::{ProcessEntry, Registry, Side, Tables},
     report::{Deadlock, Kind, Wait},
@@ -91,6 +92,13 @@ pub struct Snapshot {
     /// for networks of up to 20,000 processes, where there is no deadlock.
     #[cfg_attr(feature = "serde", serde(default))]
     pub undecided: Option<Undecided>,
+    /// The first few processes that have ended with a message in hand, for nobody was left to take it; see
+    /// [`OrEnd`](super::OrEnd).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unsent: Vec<Unsent>,
+    /// How many have ended so.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub unsent_count: u64,
 }
 
 /// A process at one moment.
@@ -427,6 +435,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         entry.is_some_and(|entry| entry.history.get().since_ms < now_ms)
     };
     let is_to_be_decided = deadlock.is_none() && picture.processes.len() <= MEASURED_MAX;
+    let (unsent, unsent_count) = registry.unsent.seen();
     Snapshot {
         network: registry.name.to_string(),
         undecided: is_to_be_decided
@@ -438,6 +447,8 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         processes,
         channels,
         deadlock,
+        unsent,
+        unsent_count,
     }
 }
 

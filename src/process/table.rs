@@ -38,6 +38,9 @@ impl fmt::Display for Snapshot {
         if let Some(bottleneck) = &self.bottleneck {
             writeln!(f, "bottleneck: {}", shown(&bottleneck.to_string()))?;
         }
+        if let Some(unsent) = self.unsent_in_words() {
+            writeln!(f, "{}", shown(&unsent))?;
+        }
         if !self.processes.is_empty() {
             f.write_char('\n')?;
             table(f, process_rows(&self.processes))?;
@@ -215,6 +218,7 @@ network \"chain\": not running, 2.0 s old, 3 processes, 3 channels
 deadlock: a (sending on \"up\" at chain.rs:31) waits for b; b (sending on \"down\" at chain.rs:44) waits for a; \
 because of it c waits for ever too
 bottleneck: a (waited for by 1.5 others on an average)
+ended with a message that nobody has taken: d (at chain.rs:70)
 
 process  state    for     blocked  waits
 a        blocked  1.9 s   100 %    sending on \"up\" at chain.rs:31, for b

@@ -1,12 +1,82 @@
 //! The threads of a network: started when it runs, and waited for at its end.
 
-use std::{future::poll_fn, task::Poll, thread::JoinHandle};
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    thread::JoinHandle,
+};
 
-use super::registry::Registry;
-use crate::sync::Arc;
+use super::{
+    body,
+    error::{Cause, Failure, ProcessResult},
+    outcome::Keep,
+    ports::{Ports, Seat},
+    registry::{Kind, Registry},
+    trace::Span,
+};
+use crate::sync::{
+    Arc,
+    task::{Entered, LentUntilGivenBack, TaskRef},
+    thread,
+};
 
 /// A thread that will be started when the network runs.
 pub(super) type Unstarted = Box<dyn FnOnce() -> std::io::Result<JoinHandle<()>> + Send>;
+
+/// A thread of the network that will be called `name`.
+pub(super) fn unstarted<P, R>(
+    registry: &Arc<Registry>,
+    name: String,
+    ports: P,
+    process: impl FnOnce(&P::Blocking) -> ProcessResult<R> + Send + 'static,
+    keeper: impl Keep<R>,
+) -> Unstarted
+where
+    P: Ports,
+    R: Send + 'static,
+{
+    let registry = Arc::clone(registry);
+    let process_id = registry.reserve_process();
+    let ports = ports.bind_blocking(&Seat {
+        registry: &registry,
+        process: process_id,
+    });
+    registry.home.one_more();
+    Box::new(move || {
+        let thread_name = name.clone();
+        std::thread::Builder::new()
+            .name(thread_name)
+            .spawn(move || {
+                let task = TaskRef::of_thread(process_id, thread::current());
+                registry.add_process(&name, task.clone(), Kind::Thread, false);
+                keeper.begin();
+                let result = {
+                    let _lent = LentUntilGivenBack(&task);
+                    let _entered = Entered::new(&task);
+                    let span = Span::of_process(&registry, process_id);
+                    // As for a process: nothing of it is seen after a panic but its ports.
+                    catch_unwind(AssertUnwindSafe(|| span.enter(|| process(&ports))))
+                };
+                let result = match result {
+                    Ok(result) => result.map_err(Cause::Error),
+                    Err(payload) => Err(Cause::of_panic(&*payload)),
+                };
+                // What can panic there is a destructor of a message, or an error that is told.
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    body::end(&registry, process_id, ports, keeper.keep(result));
+                }));
+                if let Err(payload) = ended {
+                    let process = registry.name_of_task(&task);
+                    let cause = Cause::of_panic(&*payload);
+                    registry.fail(Failure { process, cause });
+                    registry.remove_task(&task);
+                }
+                drop(task);
+                registry.home.one_less();
+            })
+    })
+}
 
 pub(super) struct Threads {
     registry: Arc<Registry>,

@@ -61,8 +61,8 @@ fn a_token_is_inert_once_the_network_runs() {
         let words = words_of(|| here.start("late", out, async |_: &Out<u32>| Ok(())));
         assert_eq!(
             words,
-            "a token of network `begun` is used after the network began to run: a process that runs gives a parcel \
-             of its own port away"
+            "a token of network `begun` is used after the network began to run: a process that runs gives others a \
+             share of its own port (`port.token()`, or `port.parcel()` to be sent)"
         );
         // It keeps no channel open.
         assert!(numbers.recv().await.is_err());

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     fmt,
+    marker::PhantomData,
     pin::pin,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use super::{
         Receiver, Sender, Ticker,
         error::{RecvError, SendError},
     },
-    Alternation, Choice,
+    Alternation, Choice, Receives, ReceivesBlocking, Sends, SendsBlocking,
     guard::{RecvGuard, SendGuard},
     list::{Element, Guards, Member, Nature},
     timing::{TickGuard, TimerGuard},
@@ -38,30 +39,81 @@ use crate::sync::time::deadline_after;
 /// # assert!(guest.join().is_ok());
 /// ```
 ///
-/// Adding a guard allocates once.
+/// Adding a guard allocates once. A guard that is not to be switched on is not added.
+///
+/// # In a network
+///
+/// A process selects over its ports with [`of_process`](Self::of_process), and awaits; a thread with
+/// [`of_thread`](Self::of_thread), and blocks. The network sees all branches of the wait.
+///
+/// ```
+/// use handover::{
+///     channel::Select,
+///     process::{In, Network, Out},
+/// };
+///
+/// let mut net = Network::new("merge");
+/// let (ports, all): (Vec<_>, Vec<_>) = (0..3).map(|n| net.channel::<u32>(&n.to_string())).unzip();
+/// for (n, port) in ports.into_iter().enumerate() {
+///     net.process(format!("source {n}"), port, async |numbers: &Out<u32>| {
+///         Ok(numbers.send(7).await?)
+///     });
+/// }
+/// net.process("merge", all, async |inputs: &Vec<In<u32>>| {
+///     let mut open: Vec<&In<u32>> = inputs.iter().collect();
+///     let mut sum = 0;
+///     while !open.is_empty() {
+///         let mut next = Select::of_process();
+///         for (at, input) in open.iter().enumerate() {
+///             next = next.recv(*input, move |number| (at, number));
+///         }
+///         match next.wait().await {
+///             (_, Ok(number)) => sum += number,
+///             (at, Err(_)) => drop(open.swap_remove(at)),
+///         }
+///     }
+///     assert_eq!(sum, 21);
+///     Ok(())
+/// });
+/// net.run()?;
+/// # Ok::<(), handover::process::RunError>(())
+/// ```
 #[must_use = "an alternation does nothing until it is blocked on or awaited"]
-pub struct Select<'a, R> {
+pub struct Select<'a, R, Who = OfAnybody> {
     branches: Branches<'a, R>,
     choice: Choice,
+    who: PhantomData<Who>,
 }
+
+/// What a [`Select`] is of: ends of channels, for a thread that blocks or a task that waits.
+#[derive(Debug)]
+pub enum OfAnybody {}
+
+/// What a [`Select`] is of: the ports of a process, which waits and must not block.
+#[derive(Debug)]
+pub enum OfProcess {}
+
+/// What a [`Select`] is of: the ports of a thread of a network, which blocks.
+#[derive(Debug)]
+pub enum OfThread {}
+
+/// Whose thread may block.
+#[doc(hidden)]
+pub trait MayBlock {}
+impl MayBlock for OfAnybody {}
+impl MayBlock for OfThread {}
+
+/// Who may be a task.
+#[doc(hidden)]
+pub trait MayWait {}
+impl MayWait for OfAnybody {}
+impl MayWait for OfProcess {}
 
 impl<'a, R> Select<'a, R> {
     /// An alternation without guards, which is fair: among several guards that can meet, each has the same
     /// chance.
     pub fn new() -> Self {
-        Self {
-            branches: Branches {
-                all: Vec::new(),
-                nature: Nature::RECEIVE,
-            },
-            choice: Choice::Fair,
-        }
-    }
-
-    /// Prefers, among several guards that can meet, the one that was added first.
-    pub fn biased(mut self) -> Self {
-        self.choice = Choice::Biased;
-        self
+        Self::empty()
     }
 
     /// Adds a guard that meets when a message was taken from `receiver`, `Ok(message)`, or when every sender is
@@ -88,6 +140,98 @@ impl<'a, R> Select<'a, R> {
         then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
     ) -> Self {
         self.with(SendGuard::at(sender, home, true), then)
+    }
+}
+
+/// With the ports of a process, for which the network does not run anything else while it blocks.
+impl<'a, R> Select<'a, R, OfProcess> {
+    /// As [`new`](Select::new), over the ports of a process of a network, such as [`In`](crate::process::In) and
+    /// [`Out`](crate::process::Out); it may wait at any other channel too.
+    pub fn of_process() -> Self {
+        Self::empty()
+    }
+
+    /// As [`recv`](Select::recv) of a channel, from a port of the process.
+    #[track_caller]
+    pub fn recv<P>(
+        self,
+        port: &'a P,
+        then: impl FnOnce(Result<P::Message, RecvError>) -> R + Send + 'a,
+    ) -> Self
+    where
+        P: Receives<Message: Send + 'a> + ?Sized,
+    {
+        self.with(RecvGuard::new(port, true), then)
+    }
+
+    /// As [`send`](Select::send) to a channel, to a port of the process.
+    #[track_caller]
+    pub fn send<P>(
+        self,
+        port: &'a P,
+        home: &'a mut Option<P::Message>,
+        then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
+    ) -> Self
+    where
+        P: Sends<Message: Send + 'a> + ?Sized,
+    {
+        self.with(SendGuard::new(port, home, true), then)
+    }
+}
+
+/// With the ports of a thread.
+impl<'a, R> Select<'a, R, OfThread> {
+    /// As [`new`](Select::new), over the ports of a thread of a network, [`BlockingIn`](crate::process::BlockingIn) and
+    /// [`BlockingOut`](crate::process::BlockingOut); it may wait at any other channel too.
+    pub fn of_thread() -> Self {
+        Self::empty()
+    }
+
+    /// As [`recv`](Select::recv) of a channel, from a port of the thread.
+    #[track_caller]
+    pub fn recv<P>(
+        self,
+        port: &'a P,
+        then: impl FnOnce(Result<P::Message, RecvError>) -> R + Send + 'a,
+    ) -> Self
+    where
+        P: ReceivesBlocking<Message: Send + 'a> + ?Sized,
+    {
+        self.with(RecvGuard::blocking(port, true), then)
+    }
+
+    /// As [`send`](Select::send) to a channel, to a port of the thread.
+    #[track_caller]
+    pub fn send<P>(
+        self,
+        port: &'a P,
+        home: &'a mut Option<P::Message>,
+        then: impl FnOnce(Result<(), SendError<()>>) -> R + Send + 'a,
+    ) -> Self
+    where
+        P: SendsBlocking<Message: Send + 'a> + ?Sized,
+    {
+        self.with(SendGuard::blocking(port, home, true), then)
+    }
+}
+
+/// Whoever waits.
+impl<'a, R, Who> Select<'a, R, Who> {
+    fn empty() -> Self {
+        Self {
+            branches: Branches {
+                all: Vec::new(),
+                nature: Nature::RECEIVE,
+            },
+            choice: Choice::Fair,
+            who: PhantomData,
+        }
+    }
+
+    /// Prefers, among several guards that can meet, the one that was added first.
+    pub fn biased(mut self) -> Self {
+        self.choice = Choice::Biased;
+        self
     }
 
     /// Adds a guard that meets once `duration` has passed since it was added. What follows gets the instant at
@@ -125,7 +269,20 @@ impl<'a, R> Select<'a, R> {
         self
     }
 
-    /// Blocks the thread until a guard has met. Without a guard that is switched on it blocks for ever.
+    /// Meets on a guard that can meet at this moment, if there is one. Does not block.
+    #[must_use = "what was met is in it"]
+    pub fn now(self) -> Option<R> {
+        let met = {
+            let alternation = pin!(Alternation::new(self.branches, self.choice));
+            alternation.now()
+        };
+        met.map(Met::into_result)
+    }
+}
+
+/// Waiting, as a thread.
+impl<R, Who: MayBlock> Select<'_, R, Who> {
+    /// Blocks the thread until a guard has met. Without a guard it blocks for ever.
     #[expect(
         clippy::must_use_candidate,
         reason = "it is waited for, whatever comes of it"
@@ -149,16 +306,17 @@ impl<'a, R> Select<'a, R> {
         self.block_until(Some(deadline))
     }
 
-    /// Meets on a guard that can meet at this moment, if there is one. Does not block.
-    #[must_use = "what was met is in it"]
-    pub fn now(self) -> Option<R> {
+    fn block_until(self, deadline: Option<Instant>) -> Option<R> {
         let met = {
             let alternation = pin!(Alternation::new(self.branches, self.choice));
-            alternation.now()
+            alternation.block(deadline)
         };
         met.map(Met::into_result)
     }
+}
 
+/// Waiting, as a task.
+impl<R, Who: MayWait> Select<'_, R, Who> {
     /// Waits without blocking the thread, on any executor, until a guard has met.
     ///
     /// # Cancel safety
@@ -168,14 +326,6 @@ impl<'a, R> Select<'a, R> {
     pub async fn wait(self) -> R {
         let met = Alternation::new(self.branches, self.choice).await;
         met.into_result()
-    }
-
-    fn block_until(self, deadline: Option<Instant>) -> Option<R> {
-        let met = {
-            let alternation = pin!(Alternation::new(self.branches, self.choice));
-            alternation.block(deadline)
-        };
-        met.map(Met::into_result)
     }
 }
 

@@ -30,7 +30,7 @@ mod list;
 mod macros;
 mod timing;
 
-pub use self::dynamic::Select;
+pub use self::dynamic::{OfAnybody, OfProcess, OfThread, Select};
 #[doc(hidden)]
 pub use self::{
     alternation::Alternation,

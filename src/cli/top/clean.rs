@@ -57,6 +57,10 @@ pub fn snapshot(snapshot: &mut Snapshot) {
     if let Some(bottleneck) = &mut snapshot.bottleneck {
         text(&mut bottleneck.process);
     }
+    for unsent in &mut snapshot.unsent {
+        text(&mut unsent.process);
+        text(&mut unsent.site.file);
+    }
 }
 
 fn blocked(blocked: &mut Blocked) {

@@ -110,6 +110,9 @@ fn text(snapshot: &Snapshot) -> String {
     if let Some(bottleneck) = &snapshot.bottleneck {
         text.extend(["bottleneck: ", &bottleneck.to_string(), "\n"]);
     }
+    if let Some(unsent) = snapshot.unsent_in_words() {
+        text.extend([&unsent, "\n"]);
+    }
     table(
         &mut text,
         &snapshot.processes,

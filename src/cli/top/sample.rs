@@ -1,8 +1,8 @@
 //! Snapshots for tests.
 
 use crate::process::{
-    Blocked, Bottleneck, ChannelSeen, Deadlock, Doing, Kind, ProcessSeen, Site, Snapshot, Wait,
-    Waiting,
+    Blocked, Bottleneck, ChannelSeen, Deadlock, Doing, Kind, ProcessSeen, Site, Snapshot, Unsent,
+    Wait, Waiting,
 };
 
 /// A wait at `pipeline.rs`.
@@ -92,6 +92,8 @@ pub fn running() -> Snapshot {
             process: "collector".into(),
             waited_for_by: 1.5,
         }),
+        unsent: vec![],
+        unsent_count: 0,
     }
 }
 
@@ -123,6 +125,8 @@ pub fn deadlocked() -> Snapshot {
         ],
         channels: vec![channel_seen("up", "a", "b", 0.0)],
         bottleneck: None,
+        unsent: vec![],
+        unsent_count: 0,
     }
 }
 
@@ -195,6 +199,11 @@ pub fn hostile() -> Snapshot {
             process: evil.into(),
             waited_for_by: f64::MAX,
         }),
+        unsent: vec![Unsent {
+            process: evil.into(),
+            site: waits().remove(0).site,
+        }],
+        unsent_count: u64::MAX,
     }
 }
 
