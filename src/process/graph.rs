@@ -336,21 +336,40 @@ fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>
     Some(releasers)
 }
 
-/// As names, in alphabetical order.
-pub(super) fn names(tables: &Tables, processes: impl IntoIterator<Item = u32>) -> Vec<String> {
-    let mut names: Vec<String> = processes
+/// As names, in alphabetical order, each once; and by their serials, in the order of the names.
+pub(super) fn names(
+    tables: &Tables,
+    processes: impl IntoIterator<Item = u32>,
+) -> (Vec<String>, Vec<u64>) {
+    let mut all: Vec<(&str, u64)> = processes
         .into_iter()
-        .filter_map(|id| Some(tables.processes.get(id)?.name.to_string()))
+        .filter_map(|id| tables.processes.get(id))
+        .map(|entry| (&*entry.name, entry.serial))
         .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    all.sort_unstable();
+    all.dedup();
+    let serials = all.iter().map(|&(_, serial)| serial).collect();
+    all.dedup_by_key(|(name, _)| *name);
+    let names = all.into_iter().map(|(name, _)| name.to_owned());
+    (names.collect(), serials)
 }
 
 /// An operation in words.
 pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
     let releasers = releasers(tables, picture, op);
     let entry = tables.channels.get(op.channel);
+    let is_open = releasers.is_none();
+    let (waits_for, waits_for_ids) = match (releasers, entry) {
+        (Some(releasers), _) => names(tables, releasers),
+        (None, Some(entry)) => {
+            let side = match op.wait.operation {
+                Operation::Receive => Side::Sending,
+                _ => Side::Receiving,
+            };
+            names(tables, entry.holders(side).iter().copied())
+        }
+        (None, None) => Default::default(),
+    };
     Wait {
         operation: match op.wait.operation {
             Operation::Send => Waiting::Send,
@@ -362,20 +381,12 @@ pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
         channel: entry
             .map(|entry| entry.name.to_string())
             .unwrap_or_default(),
+        channel_id: entry.map(|entry| entry.serial).unwrap_or_default(),
         site: op.wait.location.into(),
         is_one_of_all: op.wait.is_one_of_all,
-        is_open: releasers.is_none(),
-        waits_for: match (releasers, entry) {
-            (Some(releasers), _) => names(tables, releasers),
-            (None, Some(entry)) => {
-                let side = match op.wait.operation {
-                    Operation::Receive => Side::Sending,
-                    _ => Side::Receiving,
-                };
-                names(tables, entry.holders(side).iter().copied())
-            }
-            (None, None) => Vec::new(),
-        },
+        is_open,
+        waits_for,
+        waits_for_ids,
     }
 }
 
@@ -405,8 +416,12 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
         })
         .collect();
     let cycle = cycle::shortest(&all, &edges);
+    let entry = |id| tables.processes.get(id);
     let blocked = |id: u32| Blocked {
-        process: names(tables, [id]).pop().unwrap_or_default(),
+        process: entry(id)
+            .map(|entry| entry.name.to_string())
+            .unwrap_or_default(),
+        process_id: entry(id).map(|entry| entry.serial).unwrap_or_default(),
         waits: waits
             .get(&id)
             .into_iter()

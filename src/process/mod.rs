@@ -63,6 +63,7 @@ mod snapshot;
 mod table;
 mod threads;
 mod trace;
+mod twins;
 mod watch;
 mod workers;
 

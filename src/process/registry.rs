@@ -58,13 +58,15 @@ pub(super) struct ProcessEntry {
     pub(super) kind: Kind,
     /// Whether it can end, or go on, because of something that the network cannot see.
     pub(super) is_open: bool,
-    /// No other process ever has the same.
+    /// No other process or channel ever has the same.
     pub(super) serial: u64,
     pub(super) history: Cell<History>,
 }
 
 pub(super) struct ChannelEntry {
     pub(super) name: Box<str>,
+    /// No other channel or process ever has the same.
+    pub(super) serial: u64,
     pub(super) observed: Arc<dyn Observed>,
     pub(super) senders: SmallVec<[u32; 1]>,
     pub(super) receivers: SmallVec<[u32; 1]>,
@@ -297,6 +299,7 @@ impl Registry {
             id,
             ChannelEntry {
                 name: name.into(),
+                serial: version,
                 observed: channel.observed(),
                 senders: SmallVec::new(),
                 receivers: SmallVec::new(),

@@ -91,6 +91,9 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProcessSeen {
+    /// A number that no other process or channel of the network has or will have, and that it keeps. Two processes may
+    /// have one name; by this they are told apart.
+    pub id: u64,
     /// Its full name.
     pub name: String,
     /// Who polls it.
@@ -145,12 +148,18 @@ impl fmt::Display for Doing {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChannelSeen {
+    /// A number that no other channel or process of the network has or will have, and that it keeps.
+    pub id: u64,
     /// Its full name.
     pub name: String,
-    /// The processes that hold a sending end, by full names.
+    /// The processes that hold a sending end, by full names, in alphabetical order, each name once.
     pub senders: Vec<String>,
-    /// The processes that hold a receiving end, by full names.
+    /// The [numbers](ProcessSeen::id) of all of them, in the order of their names.
+    pub sender_ids: Vec<u64>,
+    /// The processes that hold a receiving end, by full names, in alphabetical order, each name once.
     pub receivers: Vec<String>,
+    /// The [numbers](ProcessSeen::id) of all of them, in the order of their names.
+    pub receiver_ids: Vec<u64>,
     /// Ends that somebody has whom the network does not know, or that are under way in a parcel.
     pub open_ends: u32,
     /// Messages that have changed hands.
@@ -175,6 +184,8 @@ pub struct ChannelSeen {
 pub struct Bottleneck {
     /// The process, by its full name.
     pub process: String,
+    /// Its [number](ProcessSeen::id).
+    pub process_id: u64,
     /// How many others have waited for it lately, on an average.
     pub waited_for_by: f64,
 }
@@ -389,10 +400,16 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         .map(|(id, entry)| {
             let tally = picture.tallies[id as usize].unwrap_or_default();
             let (sends_waiting, receives_waiting) = waiting.remove(&id).unwrap_or_default();
+            let holders = |side| graph::names(tables, entry.holders(side).iter().copied());
+            let (senders, sender_ids) = holders(Side::Sending);
+            let (receivers, receiver_ids) = holders(Side::Receiving);
             ChannelSeen {
+                id: entry.serial,
                 name: entry.name.to_string(),
-                senders: graph::names(tables, entry.holders(Side::Sending).iter().copied()),
-                receivers: graph::names(tables, entry.holders(Side::Receiving).iter().copied()),
+                senders,
+                sender_ids,
+                receivers,
+                receiver_ids,
                 open_ends: entry.open,
                 handed_over: tally.handed_over,
                 per_second: f64::from(entry.rate.get().per_second),
@@ -427,6 +444,7 @@ fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now_ms: u32) -> 
         TaskState::Running | TaskState::RunningWoken | TaskState::Done => Doing::Running,
     };
     ProcessSeen {
+        id: entry.serial,
         name: entry.name.to_string(),
         kind: entry.kind,
         state,
@@ -447,6 +465,7 @@ fn bottleneck(processes: &[ProcessSeen]) -> Option<Bottleneck> {
         .max_by(|a, b| a.waited_for_by.total_cmp(&b.waited_for_by))?;
     (most.waited_for_by >= HELD_UP_MIN).then(|| Bottleneck {
         process: most.name.clone(),
+        process_id: most.id,
         waited_for_by: most.waited_for_by,
     })
 }

@@ -5,17 +5,25 @@ use crate::process::{
     Waiting,
 };
 
+/// A number for a name: in the samples no two have one name.
+fn id(name: &str) -> u64 {
+    name.bytes()
+        .fold(1, |id, byte| id * 31 % 1_000_003 + u64::from(byte))
+}
+
 /// A wait at `pipeline.rs`.
 pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) -> Wait {
     Wait {
         operation,
         channel: channel.into(),
+        channel_id: id(channel),
         site: Site {
             file: "src/pipeline.rs".into(),
             line,
             column: 9,
         },
         waits_for: waits_for.iter().map(|name| (*name).into()).collect(),
+        waits_for_ids: waits_for.iter().map(|name| id(name)).collect(),
         is_open: false,
         is_one_of_all: false,
     }
@@ -24,6 +32,7 @@ pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) ->
 /// A process that has been at it for two seconds.
 pub fn process_seen(name: &str, state: Doing, waits: Vec<Wait>) -> ProcessSeen {
     ProcessSeen {
+        id: id(name),
         name: name.into(),
         kind: Kind::Process,
         state,
@@ -38,9 +47,12 @@ pub fn process_seen(name: &str, state: Doing, waits: Vec<Wait>) -> ProcessSeen {
 /// A channel that nobody waits at.
 pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -> ChannelSeen {
     ChannelSeen {
+        id: id(name),
         name: name.into(),
         senders: vec![sender.into()],
+        sender_ids: vec![id(sender)],
         receivers: vec![receiver.into()],
+        receiver_ids: vec![id(receiver)],
         open_ends: 0,
         handed_over: 1_234_567,
         per_second,
@@ -86,6 +98,7 @@ pub fn running() -> Snapshot {
         deadlock: None,
         bottleneck: Some(Bottleneck {
             process: "collector".into(),
+            process_id: id("collector"),
             waited_for_by: 1.5,
         }),
     }
@@ -98,6 +111,7 @@ pub fn deadlocked() -> Snapshot {
     let c = vec![wait(Waiting::Receive, "news", 50, &["a"])];
     let blocked = |process: &str, waits: &Vec<Wait>| Blocked {
         process: process.into(),
+        process_id: id(process),
         waits: waits.clone(),
     };
     Snapshot {
@@ -150,6 +164,7 @@ pub fn large(size: usize) -> Snapshot {
         channels,
         bottleneck: Some(Bottleneck {
             process: name(size),
+            process_id: id(&name(size)),
             waited_for_by: 10.0,
         }),
         ..running()
@@ -171,6 +186,7 @@ pub fn hostile() -> Snapshot {
     channel.sends_waiting = usize::MAX;
     let blocked = || Blocked {
         process: evil.into(),
+        process_id: id(evil),
         waits: waits(),
     };
     Snapshot {
@@ -187,6 +203,7 @@ pub fn hostile() -> Snapshot {
         }),
         bottleneck: Some(Bottleneck {
             process: evil.into(),
+            process_id: id(evil),
             waited_for_by: f64::MAX,
         }),
     }
