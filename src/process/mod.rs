@@ -39,6 +39,7 @@ mod all;
 mod attached;
 mod blocking;
 mod body;
+mod cycle;
 mod dot;
 mod error;
 mod executor;

@@ -28,6 +28,11 @@ impl Observer {
         Self { registry }
     }
 
+    #[cfg(test)]
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The name of the network.
     #[must_use]
     pub fn network(&self) -> &str {
