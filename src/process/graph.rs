@@ -19,11 +19,14 @@
 
 use std::collections::HashMap;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{
     cycle,
     registry::{ChannelEntry, Kind, ProcessEntry, Registry, Side, Tables},
     report::{Blocked, Deadlock, Wait, Waiting},
     snapshot,
+    waiters::Waiters,
 };
 use crate::{
     channel::observe::{self, Operation},
@@ -85,7 +88,6 @@ pub(super) struct Op {
 
 /// Where the network can go on in the middle of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "tests do something there"))]
 enum At {
     /// A process is about to be looked at.
     Process(u32),
@@ -104,22 +106,39 @@ mod rehearsed {
     pub(super) fn pause(_: super::At) {}
 }
 
+/// Some processes, of which there are seldom many.
+type Several = SmallVec<[u32; 4]>;
+
 /// Everything at (nearly) one moment.
-#[derive(Default)]
 pub(super) struct Picture {
     /// By number.
     pub(super) processes: Vec<Option<Seen>>,
     pub(super) ops: Vec<Op>,
     /// What each channel counts, by number.
     pub(super) tallies: Vec<Option<observe::Tally>>,
+    /// The version of each channel, by number; none has version 0.
+    versions: Vec<u64>,
 }
 
 /// Looks at everything once.
-pub(super) fn collect(tables: &Tables) -> Picture {
+pub(super) fn collect(registry: &Registry, tables: &Tables) -> Picture {
+    registry.among_channels(|| collect_all(tables))
+}
+
+impl Picture {
+    /// The version of a channel, if it was there.
+    fn version(&self, channel: u32) -> Option<u64> {
+        let version = self.versions.get(channel as usize).copied();
+        version.filter(|&version| version != 0)
+    }
+}
+
+fn collect_all(tables: &Tables) -> Picture {
     let mut picture = Picture {
         processes: vec![None; tables.processes.bound()],
         ops: Vec::new(),
         tallies: vec![None; tables.channels.bound()],
+        versions: vec![0; tables.channels.bound()],
     };
     // Before the channels: whoever is blocked here, and still is when the second picture is taken, was all the time.
     for (id, entry) in tables.processes.iter() {
@@ -142,6 +161,7 @@ pub(super) fn collect(tables: &Tables) -> Picture {
         rehearsed::pause(At::Channel(id));
         let tally = look_at(tables, id, entry, &mut picture);
         picture.tallies[id as usize] = Some(tally);
+        picture.versions[id as usize] = entry.version;
     }
     picture
 }
@@ -174,24 +194,22 @@ fn look_at(
 
 /// Looks for a deadlock, and tells the serials of the processes in it, by which it can be told from another.
 pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
-    let (first, first_versions) = registry.look(|tables| {
-        let picture = collect(tables);
+    let first = registry.read(|tables| {
+        let picture = collect(registry, tables);
         snapshot::note(registry, tables, &picture);
-        let versions = versions(tables, &picture);
-        (picture, versions)
+        picture
     });
     if !first.processes.iter().flatten().any(Seen::is_certain) {
         return None;
     }
     rehearsed::pause(At::Between);
-    registry.look(|tables| {
-        let candidates = knot(tables, &first, &first_versions);
+    registry.read(|tables| {
+        let candidates = knot(tables, &first);
         if candidates.iter().all(|is_in| !is_in) {
             return None;
         }
-        let second = collect(tables);
-        let second_versions = versions(tables, &second);
-        let proved = knot(tables, &second, &second_versions);
+        let second = collect(registry, tables);
+        let proved = knot(tables, &second);
         let same = |id: usize| {
             candidates[id] && proved[id] && first.processes.get(id) == second.processes.get(id)
         };
@@ -201,8 +219,7 @@ pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
         // What is left must be a knot by itself, with the same holders in both pictures. In the first above all: what
         // its members wait for there they still do when the second begins. Who moves after that may show in the second
         // with operations of a later turn.
-        let is_sound =
-            |op: &Op| first_versions.get(&op.channel) == second_versions.get(&op.channel);
+        let is_sound = |op: &Op| first.version(op.channel) == second.version(op.channel);
         let members = shrink(tables, &first, members, is_sound);
         let members = shrink(tables, &second, members, is_sound);
         let serials: Vec<u64> = members
@@ -217,14 +234,8 @@ pub(super) fn deadlock(registry: &Registry) -> Option<(Deadlock, Vec<u64>)> {
     })
 }
 
-/// The versions of the channels that somebody waits on.
-fn versions(tables: &Tables, picture: &Picture) -> HashMap<u32, u64> {
-    let of = |op: &Op| Some((op.channel, tables.channels.get(op.channel)?.version));
-    picture.ops.iter().filter_map(of).collect()
-}
-
 /// The largest set of processes that can be released by nobody outside of it.
-fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec<bool> {
+fn knot(tables: &Tables, picture: &Picture) -> Vec<bool> {
     let members = picture
         .processes
         .iter()
@@ -232,8 +243,8 @@ fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec
         .collect();
     // A channel that has changed since the picture was taken is out of the question.
     shrink(tables, picture, members, |op| {
-        tables.channels.get(op.channel).map(|entry| entry.version)
-            == versions.get(&op.channel).copied()
+        let now = tables.channels.get(op.channel).map(|entry| entry.version);
+        now == picture.version(op.channel)
     })
 }
 
@@ -247,7 +258,7 @@ fn shrink(
 ) -> Vec<bool> {
     let mut shrinking = Shrinking::new(picture, &mut members);
     // Which operations are released by whom, so that each is looked at once for each of its releasers.
-    let mut waiting_for: HashMap<u32, Vec<usize>> = HashMap::new();
+    let mut waiting_for = Waiters::of(picture.processes.len());
     for (at, op) in picture.ops.iter().enumerate() {
         if !shrinking.members[op.process as usize] {
             continue;
@@ -263,14 +274,14 @@ fn shrink(
         };
         for releaser in releasers {
             if shrinking.members.get(releaser as usize) == Some(&true) {
-                waiting_for.entry(releaser).or_default().push(at);
+                waiting_for.add(releaser, at);
             } else {
                 shrinking.can_be_released(at);
             }
         }
     }
     while let Some(one) = shrinking.gone.pop() {
-        for at in waiting_for.remove(&one).unwrap_or_default() {
+        for at in waiting_for.at(one) {
             shrinking.can_be_released(at);
         }
     }
@@ -321,15 +332,15 @@ impl<'a> Shrinking<'a> {
 }
 
 /// Who can release an operation; `None` if somebody can whom the network does not know.
-fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Several> {
     let entry = tables.channels.get(op.channel)?;
     let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
     if entry.open > 0 || tally.poisoned {
         return None;
     }
     let holders = |side| entry.holders(side).iter().copied();
-    let releasers: Vec<u32> = match op.wait.operation {
-        Operation::Accepted => vec![op.acceptor?],
+    let releasers: Several = match op.wait.operation {
+        Operation::Accepted => smallvec![op.acceptor?],
         Operation::Send => holders(Side::Receiving).collect(),
         // What was taken into custody within credit may be handed back, by whoever has it.
         Operation::Receive if tally.credit_untaken > 0 => return None,
@@ -350,7 +361,7 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
 }
 
 /// As [`releasers`], with those of its own side: they may poison the channel, and do if they fail.
-fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Several> {
     let mut releasers = releasers(tables, picture, op)?;
     let own_side = match op.wait.operation {
         Operation::Send => Side::Sending,
@@ -359,8 +370,8 @@ fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>
         Operation::Accepted | Operation::Demand | Operation::Closing => return Some(releasers),
     };
     let entry = tables.channels.get(op.channel)?;
-    let others = |holder: &&u32| **holder != op.process;
-    releasers.extend(entry.holders(own_side).iter().filter(others));
+    let others = |holder: &u32| *holder != op.process;
+    releasers.extend(entry.holders(own_side).iter().copied().filter(others));
     Some(releasers)
 }
 

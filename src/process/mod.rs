@@ -65,6 +65,7 @@ mod table;
 mod threads;
 mod trace;
 mod twins;
+mod waiters;
 mod watch;
 mod workers;
 

@@ -283,11 +283,11 @@ impl Registry {
         read(&self.tables.lock())
     }
 
-    /// As [`read`](Self::read), where the channels are looked at too, all of them.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Tables) -> R) -> R {
-        let tables = self.tables.lock();
+    /// For while all channels are looked at: the thread that owns some of them takes their locks as everybody does,
+    /// which costs it time, so this is to be as short as it can be.
+    pub(super) fn among_channels<R>(&self, look: impl FnOnce() -> R) -> R {
         let _suspension = self.home.suspend_bias_for_long();
-        look(&tables)
+        look()
     }
 
     pub(super) fn add_channel<T: Send + 'static>(&self, name: &str, channel: &Unbound<T>) -> u32 {

@@ -1,15 +1,12 @@
 //! Everything about a network at one moment: who waits for whom, since when, and where it is held up.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use super::{
     graph::{self, Picture, Seen},
     registry::{ProcessEntry, Registry, Side, Tables},
     report::{Deadlock, Kind, Wait},
+    waiters::Waiters,
 };
 use crate::{
     channel::observe::Operation,
@@ -296,12 +293,12 @@ pub(super) fn note(registry: &Registry, tables: &Tables, picture: &Picture) {
     let waited_for_by = if picture.processes.len() <= MEASURED_MAX {
         waited_for_by(tables, picture)
     } else {
-        HashMap::new()
+        Vec::new()
     };
     for (id, entry) in tables.processes.iter() {
         if let Some(seen) = &picture.processes[id as usize] {
             let mut history = entry.history.get();
-            let by = waited_for_by.get(&id).copied().unwrap_or(0);
+            let by = waited_for_by.get(id as usize).copied().unwrap_or(0);
             history.look(now_ms, weight, seen.status.turn(), is_blocked(seen), by);
             entry.history.set(history);
         }
@@ -319,9 +316,12 @@ fn is_blocked(seen: &Seen) -> bool {
     matches!(seen.status.state(), TaskState::Blocked | TaskState::Timed) && seen.found() > 0
 }
 
-/// For each process that is not blocked itself: how many wait for it, directly or through others.
-fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
-    let mut waits_for: HashMap<u32, Vec<u32>> = HashMap::new();
+/// How many wait for each process, by number, directly or through others; 0 for those that are blocked themselves.
+fn waited_for_by(tables: &Tables, picture: &Picture) -> Vec<usize> {
+    let count = picture.processes.len();
+    let mut waits = vec![false; count];
+    // From those who do not wait, against the direction of waiting.
+    let mut waited_for = Waiters::of(count);
     for op in &picture.ops {
         let blocked = picture.processes[op.process as usize].as_ref();
         if !blocked.is_some_and(is_blocked) {
@@ -332,37 +332,38 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
                 Operation::Receive => Side::Sending,
                 _ => Side::Receiving,
             };
-            waits_for
-                .entry(op.process)
-                .or_default()
-                .extend(entry.holders(side).iter().filter(|&&id| id != op.process));
-        }
-    }
-    // From those who do not wait, against the direction of waiting.
-    let mut waited_for: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (&waiter, others) in &waits_for {
-        for &other in others {
-            waited_for.entry(other).or_default().push(waiter);
+            waits[op.process as usize] = true;
+            for &other in entry.holders(side).iter().filter(|&&id| id != op.process) {
+                waited_for.add(other, op.process as usize);
+            }
         }
     }
     let mut steps_left = STEPS_MAX;
-    let mut counts = HashMap::new();
-    let ends = waited_for.keys().filter(|id| !waits_for.contains_key(id));
-    for &end in ends {
-        let mut found: HashSet<u32> = HashSet::new();
-        let mut stack = vec![end];
+    let mut counts = vec![0; count];
+    // By whom each was found last.
+    let mut found_by = vec![0; count];
+    let mut stack = Vec::new();
+    let ends = (0..).zip(&waits).filter(|&(_, &waits)| !waits);
+    for (end, _) in ends.filter(|&(end, _)| waited_for.has_any(end)) {
+        stack.push(end);
+        let mut found = 0;
         while let Some(here) = stack.pop() {
-            for &waiter in waited_for.get(&here).into_iter().flatten() {
+            for waiter in waited_for.at(here) {
                 steps_left -= 1;
-                if found.insert(waiter) {
-                    stack.push(waiter);
+                if std::mem::replace(&mut found_by[waiter], end + 1) != end + 1 {
+                    found += 1;
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "it is the number of a process"
+                    )]
+                    stack.push(waiter as u32);
                 }
             }
             if steps_left <= 0 {
                 return counts;
             }
         }
-        counts.insert(end, found.len());
+        counts[end as usize] = found;
     }
     counts
 }
@@ -371,11 +372,11 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
 
 /// What `registry` looks like now, with the deadlock that was found in it.
 pub(super) fn of(registry: &Registry, deadlock: Option<Deadlock>) -> Snapshot {
-    registry.look(|tables| take(registry, tables, deadlock))
+    registry.read(|tables| take(registry, tables, deadlock))
 }
 
 fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Snapshot {
-    let picture = graph::collect(tables);
+    let picture = graph::collect(registry, tables);
     note(registry, tables, &picture);
     let mut waits: HashMap<u32, Vec<Wait>> = HashMap::new();
     let mut waiting: HashMap<u32, (usize, usize)> = HashMap::new();

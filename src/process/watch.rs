@@ -20,7 +20,8 @@ use crate::sync::{Arc, Mutex, thread, time::Stint};
 const INTERVAL: Duration = Duration::from_millis(40);
 /// How many times as long as it takes to look, it is not looked again: a busy network gives a fiftieth to it.
 const RESPITE: u32 = 50;
-/// The same where everybody has waited since, so that the time is taken from nobody.
+/// The same for the thread that watches, where everybody has waited since: maybe they still do, and the time is taken from
+/// nobody.
 const RESPITE_IDLE: u32 = 10;
 /// Where the time on the processor cannot be told, of so many looks the shortest says how long it takes to look: one that
 /// was held up took longer, and would make a small network wait for seconds.
@@ -105,16 +106,15 @@ impl Rest {
         self.is_idle = false;
     }
 
-    /// How long it is to be.
-    fn length(&self) -> Duration {
-        let respite = if self.is_idle { RESPITE_IDLE } else { RESPITE };
-        self.cost.saturating_mul(respite)
+    /// Whether `respite` times what the last look has cost has passed at `now`.
+    fn is_over(&self, respite: u32, now: Instant) -> bool {
+        now.saturating_duration_since(self.ended) >= self.cost.saturating_mul(respite)
     }
 
-    /// What is left of it at `now`.
-    fn left(&self, now: Instant) -> Duration {
-        let passed = now.saturating_duration_since(self.ended);
-        self.length().saturating_sub(passed)
+    /// Whether the thread that watches may look.
+    fn is_over_for_watcher(&self, now: Instant) -> bool {
+        let respite = if self.is_idle { RESPITE_IDLE } else { RESPITE };
+        self.is_over(respite, now)
     }
 }
 
@@ -144,7 +144,7 @@ impl Watch {
         }
         // If it is too early, the thread that watches looks the sooner for it.
         state.rest.is_idle = true;
-        if !state.rest.left(Instant::now()).is_zero() {
+        if !state.rest.is_over(RESPITE, Instant::now()) {
             return;
         }
         match (&state.policy, &state.watcher) {
@@ -183,7 +183,7 @@ impl Watch {
             if state.is_over {
                 return;
             }
-            if state.rest.left(Instant::now()).is_zero() {
+            if state.rest.is_over_for_watcher(Instant::now()) {
                 self.look(&mut state);
             }
             drop(state);
@@ -242,32 +242,35 @@ mod tests {
     #[test]
     fn a_busy_network_gives_a_fiftieth_and_an_idle_one_a_tenth() {
         let mut rest = Rest::new();
+        assert!(
+            rest.is_over_for_watcher(Instant::now()),
+            "it begins by looking"
+        );
         let cost = Duration::from_millis(3);
         rest.begin(Some(cost), Duration::from_secs(1));
-        assert_eq!(rest.length(), cost * RESPITE);
-        assert_eq!(rest.left(rest.ended + cost), cost * (RESPITE - 1));
+        let after = |rest: &Rest, respite| rest.is_over_for_watcher(rest.ended + cost * respite);
+        assert!(!after(&rest, RESPITE - 1) && after(&rest, RESPITE));
         rest.is_idle = true;
-        assert_eq!(rest.length(), cost * RESPITE_IDLE);
-        assert!(rest.left(rest.ended + cost * RESPITE_IDLE).is_zero());
+        assert!(!after(&rest, RESPITE_IDLE - 1) && after(&rest, RESPITE_IDLE));
         // Whether it is idle is to be said again after each look.
         rest.begin(Some(cost), Duration::from_secs(1));
-        assert_eq!(rest.length(), cost * RESPITE);
+        assert!(!after(&rest, RESPITE - 1));
     }
 
     #[test]
     fn where_only_the_clock_tells_a_look_that_was_held_up_once_makes_no_long_rest() {
         let mut rest = Rest::new();
-        let mut after = |took| {
+        let mut cost_after = |took| {
             rest.begin(None, took);
-            rest.length()
+            rest.cost
         };
         let usual = Duration::from_micros(50);
-        assert_eq!(after(usual), usual * RESPITE);
-        assert_eq!(after(Duration::from_secs(1)), usual * RESPITE);
+        assert_eq!(cost_after(usual), usual);
+        assert_eq!(cost_after(Duration::from_secs(1)), usual);
         // A network that has grown is given what it costs after some looks.
         let long = Duration::from_millis(10);
-        let rests: Vec<_> = (0..LOOKS_KNOWN).map(|_| after(long)).collect();
-        assert_eq!(rests.last(), Some(&(long * RESPITE)));
+        let costs: Vec<_> = (0..LOOKS_KNOWN).map(|_| cost_after(long)).collect();
+        assert_eq!(costs.last(), Some(&long));
     }
 
     /// Whoever looks waits for the tables. However often that takes long, a small network is looked at again soon.

@@ -50,6 +50,7 @@ pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
 }
 
 /// Some work of this thread, whose time is told: on the processor, where the system can tell that, and by the clock.
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) struct Stint {
     began: Instant,
     on_processor: Option<Duration>,
@@ -83,6 +84,7 @@ fn time_on_processor() -> Option<Duration> {
 }
 
 #[cfg(not(all(target_os = "linux", not(loom), not(miri))))]
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 fn time_on_processor() -> Option<Duration> {
     None
 }
