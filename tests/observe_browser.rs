@@ -9,9 +9,9 @@ mod web;
 
 use std::{sync::mpsc, thread};
 
-use handover::process::{In, Network, Out, RunError};
+use handover::process::{In, Kind, Network, ObserverServer, Out, RunError, Snapshot};
 use serde_json::json;
-use web::{browser::Browser, chain};
+use web::{browser::Browser, chain, get};
 
 /// Where each node is.
 const PLACES: &str = "[...document.querySelectorAll('#graph g[data-key]')].map(node => [node.dataset.name, \
@@ -112,6 +112,63 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
         "what was seen last stays"
     );
     browser.screenshot("observe-gone");
+}
+
+#[test]
+fn twins_are_two_nodes_and_only_the_one_in_the_cycle_is_drawn_in_it() {
+    let Some(browser) = Browser::start("twins") else {
+        return;
+    };
+    let (go, wait) = mpsc::channel();
+    // The second is the thread, which will be in the cycle.
+    let net = chain(["left", "twin", "twin"], wait);
+    let observer = net.serve_observer("127.0.0.1:0").unwrap();
+    let twin = |kind: Kind| {
+        let snapshot = observer_of(&observer);
+        let mut twins = snapshot
+            .processes
+            .into_iter()
+            .filter(|it| it.name == "twin");
+        format!("twin #{}", twins.find(|it| it.kind == kind).unwrap().id)
+    };
+    let run = thread::spawn(move || net.run());
+    browser.open(&observer.to_string());
+    browser.wait_until("document.querySelectorAll('.process').length === 3");
+    browser.wait_until("document.querySelectorAll('.process.blocked').length === 2");
+    let (in_cycle, beside) = (twin(Kind::Thread), twin(Kind::Process));
+    assert_ne!(in_cycle, beside);
+    assert_eq!(browser.names(".process.running"), [&*in_cycle]);
+    assert_eq!(browser.names(".process.blocked"), ["left", &*beside]);
+
+    drop(go);
+    assert!(matches!(run.join().unwrap(), Err(RunError::Deadlock(_))));
+    browser.wait_until("document.querySelector('#banner').textContent.includes('waits for')");
+    let mut cycle = ["left", &*in_cycle];
+    cycle.sort_unstable();
+    assert_eq!(browser.names(".process.cycle"), cycle);
+    let condemned = browser.value("document.querySelectorAll('.process.condemned').length");
+    assert_eq!(condemned, json!(3));
+    let arrows = browser.value("document.querySelectorAll('path.wait.cycle').length");
+    assert_eq!(arrows, json!(2));
+    let banner = browser.text("#banner");
+    assert!(
+        banner.contains(&format!("left → {in_cycle} → left")),
+        "{banner}"
+    );
+    assert!(
+        banner.contains(&format!("because of it {beside} waits for ever too")),
+        "{banner}"
+    );
+    browser.click(".process[data-name=left]");
+    let details = browser.text("#details");
+    assert!(details.contains(&format!("for {in_cycle}")), "{details}");
+    assert_eq!(browser.value(OVERLAP), json!(false));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    browser.screenshot("observe-twins");
+}
+
+fn observer_of(server: &ObserverServer) -> Snapshot {
+    serde_json::from_str(&get(server.address(), "/snapshot.json").body).unwrap()
 }
 
 #[test]

@@ -135,6 +135,26 @@ pub fn deadlocked() -> Snapshot {
     }
 }
 
+/// The network of [`deadlocked`] in which `b` and `c` have one name: they are told apart by their numbers, 12 and 13.
+pub fn twins() -> Snapshot {
+    let mut snapshot = deadlocked();
+    for (name, id) in [("b", 12), ("c", 13)] {
+        let process = snapshot.processes.iter_mut().find(|it| it.name == name);
+        let process = process.unwrap();
+        (process.name, process.id) = ("twin".into(), id);
+    }
+    let a = &mut snapshot.processes[0].waits[0];
+    (a.waits_for, a.waits_for_ids) = (vec!["twin".into()], vec![12]);
+    let up = &mut snapshot.channels[0];
+    (up.receivers, up.receiver_ids) = (vec!["twin".into()], vec![12]);
+    let deadlock = snapshot.deadlock.as_mut().unwrap();
+    deadlock.cycle[0].waits = snapshot.processes[0].waits.clone();
+    for (blocked, id) in [(&mut deadlock.cycle[1], 12), (&mut deadlock.others[0], 13)] {
+        (blocked.process, blocked.process_id) = ("twin".into(), id);
+    }
+    snapshot
+}
+
 /// The network of [`running`] after its end.
 pub fn ended() -> Snapshot {
     Snapshot {
