@@ -26,16 +26,15 @@ use super::{
     waiter::{Stage, Waiter, Wake},
 };
 use crate::sync::{
-    AtomicBool, AtomicUsize, Ordering, Spin, home::Home, owned::OwnedLock, place, run_is_over,
-    task, thread,
+    AtomicBool, Ordering, Spin, home::Home, owned::OwnedLock, place, run_is_over, task, thread,
 };
 
 pub(super) struct Core<T> {
-    state: OwnedLock<State<T>>,
-    /// How many messages wait, readable without the lock: a hint that saves a poll a needless waker clone and an
-    /// alternation a needless lock. Nobody waits because of it alone, so `Relaxed` is enough. It is never less than
-    /// what was so under the lock.
-    senders_waiting: AtomicUsize,
+    pub(super) state: OwnedLock<State<T>>,
+    /// Whether a message waits, readable without the lock: a hint that saves a poll a needless waker clone and an
+    /// alternation a needless lock. Nobody waits because of it alone, so `Relaxed` is enough. It is never false where it
+    /// was so under the lock.
+    pub(super) a_sender_waits: AtomicBool,
     /// Whether the channel was closed to receivers, as such a hint too. Set under the lock that closes it: whoever
     /// has seen the end by other means sees it here.
     is_over: AtomicBool,
@@ -52,7 +51,7 @@ impl<T> Core<T> {
     pub(super) fn new() -> Self {
         Self {
             state: OwnedLock::new(State::new()),
-            senders_waiting: AtomicUsize::new(0),
+            a_sender_waits: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             spin: Spin::new(),
         }
@@ -60,7 +59,11 @@ impl<T> Core<T> {
 
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_, T> {
-        Locked::new(self.state.lock(), &self.senders_waiting)
+        let mut locked = Locked::new(self.state.lock(), &self.a_sender_waits);
+        if locked.state.offered.is_some() {
+            locked.turn_offer_into_wait();
+        }
+        locked
     }
 
     /// The thread that runs the tasks of `home` owns the channel from now on: it locks it without further ado.
@@ -81,7 +84,7 @@ impl<T> Core<T> {
     /// Whether a sender probably waits.
     #[inline]
     pub(super) fn a_sender_seems_to_wait(&self) -> bool {
-        self.senders_waiting.load(Ordering::Relaxed) > 0
+        self.a_sender_waits.load(Ordering::Relaxed)
     }
 
     /// Whether a receive would probably not have to wait.

@@ -29,7 +29,14 @@ impl fmt::Display for Outstanding {
     }
 }
 
+/// What a channel knows of its credit. Most channels never have any, and keep no room for it.
 pub(super) struct Credit<T> {
+    slack: Option<Box<Slack<T>>>,
+    closed: bool,
+}
+
+/// What was granted, and what became of it.
+struct Slack<T> {
     unused: usize,
     /// Messages sent within credit, oldest first.
     slots: VecDeque<T>,
@@ -37,106 +44,138 @@ pub(super) struct Credit<T> {
     in_custody: usize,
     /// What was in the slots when the channel was closed.
     left: VecDeque<T>,
-    closed: bool,
+}
+
+impl<T> Slack<T> {
+    fn held(&self) -> usize {
+        self.slots.len() + self.in_custody
+    }
 }
 
 impl<T> Credit<T> {
     pub(super) const fn new() -> Self {
         Self {
-            unused: 0,
-            slots: VecDeque::new(),
-            in_custody: 0,
-            left: VecDeque::new(),
+            slack: None,
             closed: false,
         }
     }
 
+    /// Whether some was granted, at any time.
+    #[inline]
+    pub(super) fn has_been(&self) -> bool {
+        self.slack.is_some()
+    }
+
     /// Allows `n` more sends ahead of the take.
     pub(super) fn grant(&mut self, n: usize) {
-        if self.closed {
+        if self.closed || n == 0 {
             return;
         }
-        let held = self.slots.len() + self.in_custody;
-        let in_all = (self.unused + held).saturating_add(n);
+        let slack = self.slack.get_or_insert_with(|| {
+            Box::new(Slack {
+                unused: 0,
+                slots: VecDeque::new(),
+                in_custody: 0,
+                left: VecDeque::new(),
+            })
+        });
+        let in_all = (slack.unused + slack.held()).saturating_add(n);
         assert!(
             in_all <= CREDIT_MAX,
             "at most {CREDIT_MAX} credits may be outstanding on a channel, and these would be {in_all}: \
              grant fewer, or take what was sent first"
         );
         // First, for it panics where there is no memory.
-        self.slots.reserve(in_all - self.slots.len());
-        self.unused += n;
+        slack.slots.reserve(in_all - slack.slots.len());
+        slack.unused += n;
     }
 
     /// Takes back up to `n` credits that were not used; returns how many.
     pub(super) fn revoke(&mut self, n: usize) -> usize {
-        let revoked = n.min(self.unused);
-        self.unused -= revoked;
+        let Some(slack) = &mut self.slack else {
+            return 0;
+        };
+        let revoked = n.min(slack.unused);
+        slack.unused -= revoked;
         revoked
     }
 
-    #[inline]
     pub(super) fn outstanding(&self) -> Outstanding {
-        Outstanding {
-            unused: self.unused,
-            untaken: self.slots.len() + self.in_custody,
+        match &self.slack {
+            Some(slack) => Outstanding {
+                unused: slack.unused,
+                untaken: slack.held(),
+            },
+            None => Outstanding::default(),
         }
     }
 
     /// Whether a send may complete ahead of the take.
     #[inline]
     pub(super) fn is_unused(&self) -> bool {
-        self.unused > 0
+        self.slack.as_ref().is_some_and(|slack| slack.unused > 0)
     }
 
     /// How many messages are there to be taken.
-    #[inline]
+    #[cfg(debug_assertions)]
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.slack.as_ref().map_or(0, |slack| slack.slots.len())
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slack
+            .as_ref()
+            .is_none_or(|slack| slack.slots.is_empty())
+    }
+
+    /// What was granted: there is some where a message is in a slot, or was, or may be put.
+    #[expect(clippy::expect_used, reason = "a defect of ours")]
+    fn slack(&mut self) -> &mut Slack<T> {
+        self.slack.as_mut().expect("there was a grant")
     }
 
     /// Uses one credit.
     pub(super) fn put(&mut self, message: T) {
         debug_assert!(self.is_unused(), "a send ahead is within credit");
+        let slack = self.slack();
         debug_assert!(
-            self.slots.capacity() > self.slots.len() + self.in_custody,
+            slack.slots.capacity() > slack.held(),
             "the grant has allocated the slot"
         );
-        self.unused -= 1;
-        self.slots.push_back(message);
+        slack.unused -= 1;
+        slack.slots.push_back(message);
     }
 
-    #[inline]
     pub(super) fn take(&mut self) -> Option<T> {
-        self.slots.pop_front()
+        self.slack.as_mut()?.slots.pop_front()
     }
 
     /// As `take`, for a message that may come back.
     pub(super) fn take_into_custody(&mut self) -> Option<T> {
-        let message = self.slots.pop_front()?;
-        self.in_custody += 1;
+        let slack = self.slack.as_mut()?;
+        let message = slack.slots.pop_front()?;
+        slack.in_custody += 1;
         Some(message)
     }
 
     /// A message in custody is its holder's now.
     pub(super) fn release(&mut self) {
-        debug_assert!(self.in_custody > 0, "it was in custody");
-        self.in_custody -= 1;
+        let slack = self.slack();
+        debug_assert!(slack.in_custody > 0, "it was in custody");
+        slack.in_custody -= 1;
     }
 
     /// A message in custody comes back, to the place that it came from. It has its slot still, unless the
     /// channel was closed meanwhile.
     pub(super) fn put_back(&mut self, message: T) {
         self.release();
-        let back = if self.closed {
-            &mut self.left
+        let closed = self.closed;
+        let slack = self.slack();
+        let back = if closed {
+            &mut slack.left
         } else {
-            &mut self.slots
+            &mut slack.slots
         };
         back.push_front(message);
     }
@@ -144,15 +183,17 @@ impl<T> Credit<T> {
     /// No send can succeed any more: voids what was not used, and sets apart what was not taken.
     pub(super) fn close(&mut self) {
         self.closed = true;
-        self.unused = 0;
-        if self.left.is_empty() {
-            std::mem::swap(&mut self.left, &mut self.slots);
+        if let Some(slack) = &mut self.slack {
+            slack.unused = 0;
+            if slack.left.is_empty() {
+                std::mem::swap(&mut slack.left, &mut slack.slots);
+            }
         }
     }
 
     /// Takes the oldest message that was left when the channel was closed.
     pub(super) fn drain(&mut self) -> Option<T> {
-        self.left.pop_front()
+        self.slack.as_mut()?.left.pop_front()
     }
 }
 

@@ -8,11 +8,11 @@
 use std::ptr::NonNull;
 
 use super::waiter::{Link, Waiter};
+use crate::sync::task::Task;
 
 pub(super) struct List<T> {
     head: Link<T>,
     tail: Link<T>,
-    len: usize,
 }
 
 impl<T> List<T> {
@@ -20,7 +20,6 @@ impl<T> List<T> {
         Self {
             head: None,
             tail: None,
-            len: 0,
         }
     }
 
@@ -29,9 +28,12 @@ impl<T> List<T> {
         self.head.is_none()
     }
 
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.len
+    /// How many hang here: one has to count them.
+    pub(super) fn count(&self) -> usize {
+        let mut count = 0;
+        // SAFETY: whoever has the list has the lock.
+        unsafe { each(self, |_| count += 1) };
+        count
     }
 
     /// Appends `waiter`.
@@ -51,7 +53,30 @@ impl<T> List<T> {
             None => self.head = Some(waiter),
         }
         self.tail = Some(waiter);
-        self.len += 1;
+    }
+
+    /// Appends `waiter`, which has not waited before and waits now, with a handle that `lender` lends.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push_back`](Self::push_back). `waiter` is idle and the caller's, and `lender` is the task that runs.
+    #[inline]
+    pub(super) unsafe fn push_first_time(
+        &mut self,
+        waiter: NonNull<Waiter<T>>,
+        lender: NonNull<Task>,
+    ) {
+        let previous = self.tail;
+        // SAFETY: alive, by the caller's word.
+        let idle = unsafe { waiter.as_ref() };
+        // SAFETY: idle and the caller's, by its word.
+        unsafe { idle.begin_lent(lender, previous) };
+        match previous {
+            // SAFETY: linked, so alive; ours by the lock.
+            Some(last) => unsafe { set_next(last, Some(waiter)) },
+            None => self.head = Some(waiter),
+        }
+        self.tail = Some(waiter);
     }
 
     /// Puts `waiter` first.
@@ -70,7 +95,6 @@ impl<T> List<T> {
             None => self.tail = Some(waiter),
         }
         self.head = Some(waiter);
-        self.len += 1;
     }
 
     /// The first waiter; the others follow by [`next`].
@@ -94,7 +118,6 @@ impl<T> List<T> {
             Some(second) => unsafe { set_previous(second, None) },
             None => self.tail = None,
         }
-        self.len -= 1;
         Some(first)
     }
 
@@ -117,7 +140,6 @@ impl<T> List<T> {
             Some(next) => unsafe { set_previous(next, previous) },
             None => self.tail = previous,
         }
-        self.len -= 1;
     }
 }
 

@@ -50,6 +50,7 @@ mod granting;
 mod held;
 mod list;
 pub(crate) mod observe;
+mod owner;
 mod party;
 mod poisoning;
 mod receiving;
@@ -272,7 +273,7 @@ impl<T> Sender<T> {
     /// Whether every receiver is gone.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
-        self.core.lock().state.receiver_count == 0
+        self.core.lock().state.receiver_count() == 0
     }
 
     /// Whether both are ends of the same channel.
@@ -290,7 +291,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.core.lock().state.sender_count += 1;
+        self.core.lock().state.add_sender();
         Self {
             core: Arc::clone(&self.core),
         }
@@ -304,11 +305,11 @@ impl<T> Drop for Sender<T> {
         }
         let left = {
             let mut locked = self.core.lock();
-            locked.state.sender_count -= 1;
-            if locked.state.sender_count == 0 {
+            let left = locked.state.remove_sender();
+            if left == 0 {
                 self.core.set_over();
             }
-            locked.state.sender_count
+            left
         };
         if left == 0 {
             self.core.close_to_receivers();
@@ -505,7 +506,7 @@ impl<T> Receiver<T> {
     /// Whether every sender is gone.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
-        self.core.lock().state.sender_count == 0
+        self.core.lock().state.sender_count() == 0
     }
 
     /// Whether both are ends of the same channel.
@@ -536,7 +537,7 @@ impl<T> Receiver<T> {
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
-        self.core.lock().state.receiver_count += 1;
+        self.core.lock().state.add_receiver();
         Self {
             core: Arc::clone(&self.core),
         }
@@ -550,11 +551,11 @@ impl<T> Drop for Receiver<T> {
         }
         let left = {
             let mut locked = self.core.lock();
-            locked.state.receiver_count -= 1;
-            if locked.state.receiver_count == 0 {
+            let left = locked.state.remove_receiver();
+            if left == 0 {
                 locked.close_credit();
             }
-            locked.state.receiver_count
+            left
         };
         if left == 0 {
             self.core.close_to_senders();

@@ -80,17 +80,21 @@ impl<T: Send> Observed for Core<T> {
     fn observe(&self, show: &mut dyn FnMut(Wait)) -> Tally {
         let locked = self.lock();
         let state = &*locked.state;
+        let refused = state.poison.as_ref().map(|poison| &poison.refused);
+        let onlookers = state.onlookers.as_ref();
         let lists = [
             (&state.senders, Operation::Send, true),
-            (&state.refused, Operation::Send, false),
             (&state.held, Operation::Accepted, true),
             (&state.takers, Operation::Receive, true),
             (&state.pollers, Operation::Receive, true),
             (&state.woken, Operation::Receive, false),
-            (&state.watchers, Operation::Demand, true),
-            (&state.leavers, Operation::Closing, true),
         ];
-        for (list, operation, is_free) in lists {
+        let rare = [
+            refused.map(|list| (list, Operation::Send, false)),
+            onlookers.map(|here| (&here.watchers, Operation::Demand, true)),
+            onlookers.map(|here| (&here.leavers, Operation::Closing, true)),
+        ];
+        for (list, operation, is_free) in lists.into_iter().chain(rare.into_iter().flatten()) {
             // SAFETY: the lock is held.
             unsafe { each(list, |waiter| show(see(waiter, operation, is_free))) };
         }
@@ -174,15 +178,14 @@ impl<T> Unbound<T> {
         let core = Arc::new(Core::new());
         {
             let mut locked = core.lock();
-            locked.state.sender_count = 0;
-            locked.state.receiver_count = 0;
+            locked.state.set_ends(0, 0);
         }
         Self(core)
     }
 
     /// One more sender.
     pub(crate) fn sender(&self) -> Sender<T> {
-        self.0.lock().state.sender_count += 1;
+        self.0.lock().state.add_sender();
         Sender {
             core: Arc::clone(&self.0),
         }
@@ -190,7 +193,7 @@ impl<T> Unbound<T> {
 
     /// One more receiver.
     pub(crate) fn receiver(&self) -> Receiver<T> {
-        self.0.lock().state.receiver_count += 1;
+        self.0.lock().state.add_receiver();
         Receiver {
             core: Arc::clone(&self.0),
         }

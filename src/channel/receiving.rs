@@ -112,8 +112,28 @@ impl<T> Core<T> {
     }
 
     /// Takes what a waiting sender has, or waits to be woken for one.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     pub(super) fn poll_recv(
+        &self,
+        waiter: Pin<&Waiter<T>>,
+        context: &Context<'_>,
+    ) -> Poll<Result<T, RecvError>> {
+        if waiter.is(Stage::Idle) {
+            if let Some(polled) = self.begin_recv_as_owner(waiter, context) {
+                return polled;
+            }
+        } else if let Some(message) = self.take_offer(waiter) {
+            return Poll::Ready(Ok(message));
+        }
+        self.poll_recv_the_long_way(waiter, context)
+    }
+
+    #[inline(never)]
+    fn poll_recv_the_long_way(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
@@ -188,13 +208,15 @@ impl<T> Core<T> {
     }
 
     /// Gives a receive up: no message was taken by it. If it had been woken for a sender, another is woken.
+    #[inline]
     pub(super) fn cancel_recv(&self, waiter: Pin<&Waiter<T>>) {
-        if run_is_over() {
-            return;
+        if !run_is_over() && matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
+            self.withdraw_recv(waiter);
         }
-        if !matches!(waiter.stage(), Stage::Waiting | Stage::Notified) {
-            return;
-        }
+    }
+
+    #[cold]
+    fn withdraw_recv(&self, waiter: Pin<&Waiter<T>>) {
         let mut locked = self.lock();
         let was_notified = waiter.stage() == Stage::Notified;
         let own = locked.leave(Role::Poller, waiter);

@@ -13,7 +13,7 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{home::run_within, run_is_over};
+use crate::sync::run_is_over;
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -26,7 +26,7 @@ fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
 }
 
 /// What a poll of a send came to.
-enum Step {
+pub(super) enum Step {
     Sent,
     Waits,
     /// The waiter's stage says why.
@@ -124,7 +124,11 @@ impl<T> Core<T> {
 
     /// The outcome is made here, and not passed up through those who find it: so a send that succeeds moves no
     /// error about.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     pub(super) fn poll_send(
         &self,
         waiter: Pin<&Waiter<T>>,
@@ -146,8 +150,20 @@ impl<T> Core<T> {
     }
 
     /// The first poll.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a look at the stage, and one call"
+    )]
     fn begin_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+        match self.begin_send_as_owner(waiter, context) {
+            Some(step) => step,
+            None => self.begin_send_the_long_way(waiter, context),
+        }
+    }
+
+    #[inline(never)]
+    fn begin_send_the_long_way(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::task(context);
         let mut locked = self.lock();
@@ -169,14 +185,14 @@ impl<T> Core<T> {
                 Err(message) => unsafe { waiter.put_message(message) },
             }
         }
-        if let Some(partner) = locked.partner_within() {
+        if let Some(partner) = locked.partner() {
             locked.wait_unheard(Role::Sender, waiter);
             let woken = locked.notify_poller(None);
             drop(locked);
             // Lent, for the partner is at home here.
             drop(woken);
-            // SAFETY: it may, just now.
-            unsafe { run_within(partner) };
+            // SAFETY: it was blocked just now, and this thread alone runs it.
+            unsafe { partner.run() };
             if waiter.is(Stage::Met) {
                 waiter.spend();
                 return Step::Sent;
@@ -192,7 +208,7 @@ impl<T> Core<T> {
 
     /// A later poll, before the message was taken: the task may have another waker now.
     #[cold]
-    fn continue_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+    pub(super) fn continue_send(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
         assert!(
             !waiter.is(Stage::Spent),
             "a send future was polled again after it had completed"
@@ -259,10 +275,16 @@ impl<T> Core<T> {
     /// Gives a send up. Returns its message if that was certainly not taken.
     ///
     /// A message that an acceptor holds stays with the acceptor; one whose outcome is in doubt is dropped.
+    #[inline]
     pub(super) fn cancel_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
         if run_is_over() || waiter.is(Stage::Spent) {
             return None;
         }
+        self.withdraw_send(waiter)
+    }
+
+    #[cold]
+    fn withdraw_send(&self, waiter: Pin<&Waiter<T>>) -> Option<T> {
         let mut stage = waiter.stage();
         if stage != Stage::Idle && !stage.is_final() {
             let mut locked = self.lock();

@@ -3,8 +3,9 @@
 use super::{
     claim::claim_first,
     error::Reason,
+    list::List,
     party::{Party, ToWake},
-    state::Locked,
+    state::{Locked, Poisoned},
     waiter::Wake,
 };
 
@@ -53,6 +54,7 @@ impl<T> Locked<'_, T> {
     /// Allows `n` sends ahead of the take.
     pub(super) fn grant(&mut self, n: usize) {
         self.state.credit.grant(n);
+        self.state.see_whether_plain();
     }
 
     pub(super) fn revoke(&mut self, n: usize) -> usize {
@@ -92,9 +94,10 @@ impl<T> Locked<'_, T> {
             return Err(reason);
         }
         let state = &mut *self.state;
-        state.poison = Some(reason);
         // They are told one by one, outside the lock; no receiver may come between.
-        std::mem::swap(&mut state.refused, &mut state.senders);
+        let refused = std::mem::replace(&mut state.senders, List::new());
+        state.poison = Some(Box::new(Poisoned { reason, refused }));
+        state.see_whether_plain();
         self.close_credit();
         Ok(())
     }

@@ -9,54 +9,142 @@ use super::{
     held::HoldLink,
     list::List,
     party::{Part, Party},
-    waiter::{Stage, Waiter, Wake},
+    waiter::{Link, Stage, Waiter, Wake},
 };
-use crate::sync::{AtomicUsize, Ordering, owned::OwnedLockGuard, task::TaskId};
+use crate::sync::{AtomicBool, Ordering, owned::OwnedLockGuard, task::TaskId};
 
 pub(super) struct State<T> {
+    /// A sender that is running its partner in the middle of its own turn, so that its message is taken before it has to
+    /// wait; see [`owner`](super::owner). Nobody but those who know of it finds it here: whoever locks the channel has
+    /// it hang among the senders first.
+    pub(super) offered: Link<T>,
     /// Senders whose message nobody has taken.
     pub(super) senders: List<T>,
     /// Senders whose message an acceptor holds.
     pub(super) held: List<T>,
-    /// Those of them who waited when the channel was poisoned and have not been told yet: nobody can take from them.
-    pub(super) refused: List<T>,
     /// Blocked threads that may be given a message.
     pub(super) takers: List<T>,
     /// Receivers that take by themselves once woken.
     pub(super) pollers: List<T>,
     /// Pollers that were woken and have not looked yet.
     pub(super) woken: List<T>,
+    /// Whether there is nothing to be minded but who waits to send and to receive: both sides have ends, and there is no
+    /// poison, no credit, and nobody who watches.
+    pub(super) is_plain: bool,
+    sender_count: u32,
+    receiver_count: u32,
+    /// Messages that have changed hands.
+    pub(super) handed_over: u64,
+    /// What may be sent ahead of the take, and what was.
+    pub(super) credit: Credit<T>,
+    /// Who waits for something else than a message, once somebody has.
+    pub(super) onlookers: Option<Box<Onlookers<T>>>,
+    /// If the channel was poisoned.
+    pub(super) poison: Option<Box<Poisoned<T>>>,
+}
+
+/// Who waits at a channel for something else than a message.
+pub(super) struct Onlookers<T> {
     /// Those who wait for a receiver to wait.
     pub(super) watchers: List<T>,
     /// Those, of either side, who wait for the other side to go.
     pub(super) leavers: List<T>,
-    /// What may be sent ahead of the take, and what was.
-    pub(super) credit: Credit<T>,
-    pub(super) sender_count: usize,
-    pub(super) receiver_count: usize,
-    /// Why the channel was poisoned, if it was.
-    pub(super) poison: Option<Reason>,
-    /// Messages that have changed hands.
-    pub(super) handed_over: u64,
+}
+
+/// What a channel that was poisoned has.
+pub(super) struct Poisoned<T> {
+    pub(super) reason: Reason,
+    /// Senders that waited then and have not been told yet: nobody can take from them.
+    pub(super) refused: List<T>,
 }
 
 impl<T> State<T> {
     pub(super) const fn new() -> Self {
         Self {
+            offered: None,
             senders: List::new(),
             held: List::new(),
-            refused: List::new(),
             takers: List::new(),
             pollers: List::new(),
             woken: List::new(),
-            watchers: List::new(),
-            leavers: List::new(),
-            credit: Credit::new(),
+            is_plain: true,
             sender_count: 1,
             receiver_count: 1,
-            poison: None,
             handed_over: 0,
+            credit: Credit::new(),
+            onlookers: None,
+            poison: None,
         }
+    }
+
+    /// Something of what it says has changed.
+    pub(super) fn see_whether_plain(&mut self) {
+        self.is_plain = self.sender_count != 0
+            && self.receiver_count != 0
+            && self.poison.is_none()
+            && !self.credit.has_been()
+            && !self.has_watchers();
+    }
+
+    pub(super) fn sender_count(&self) -> usize {
+        self.sender_count as usize
+    }
+
+    pub(super) fn receiver_count(&self) -> usize {
+        self.receiver_count as usize
+    }
+
+    /// So many ends are there, and not one of each.
+    pub(super) fn set_ends(&mut self, senders: u32, receivers: u32) {
+        self.sender_count = senders;
+        self.receiver_count = receivers;
+        self.see_whether_plain();
+    }
+
+    /// One more sender.
+    ///
+    /// # Panics
+    ///
+    /// If there would be more than a number can tell.
+    pub(super) fn add_sender(&mut self) {
+        self.sender_count = one_more(self.sender_count);
+        self.see_whether_plain();
+    }
+
+    /// As [`add_sender`](Self::add_sender).
+    pub(super) fn add_receiver(&mut self) {
+        self.receiver_count = one_more(self.receiver_count);
+        self.see_whether_plain();
+    }
+
+    /// One sender is gone; returns how many are left.
+    pub(super) fn remove_sender(&mut self) -> usize {
+        self.sender_count -= 1;
+        self.see_whether_plain();
+        self.sender_count()
+    }
+
+    /// As [`remove_sender`](Self::remove_sender).
+    pub(super) fn remove_receiver(&mut self) -> usize {
+        self.receiver_count -= 1;
+        self.see_whether_plain();
+        self.receiver_count()
+    }
+
+    #[inline]
+    pub(super) fn has_watchers(&self) -> bool {
+        self.onlookers
+            .as_ref()
+            .is_some_and(|onlookers| !onlookers.watchers.is_empty())
+    }
+
+    fn onlookers(&mut self) -> &mut Onlookers<T> {
+        self.onlookers.get_or_insert_with(|| {
+            Box::new(Onlookers {
+                watchers: List::new(),
+                leavers: List::new(),
+            })
+        })
     }
 
     /// Why no receiver will ever take a message, as the stage in which a send ends then.
@@ -72,7 +160,7 @@ impl<T> State<T> {
     }
 
     #[inline]
-    fn closed(&self, others: usize) -> Option<Stage> {
+    fn closed(&self, others: u32) -> Option<Stage> {
         if self.poison.is_some() {
             Some(Stage::Poisoned)
         } else if others == 0 {
@@ -82,22 +170,54 @@ impl<T> State<T> {
         }
     }
 
+    /// Takes the message of a sender that was claimed, and completes its send.
+    ///
+    /// # Safety
+    ///
+    /// The sender waited here, or its message is offered, so that it is alive until its stage is final. The lock is held.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is a handful of instructions on the straight way"
+    )]
+    pub(super) unsafe fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
+        let message = {
+            // SAFETY: alive, by the caller's word.
+            let sender = unsafe { sender.as_ref() };
+            // SAFETY: the lock is held, by the caller's word.
+            unsafe { sender.take_its_message() }
+        };
+        self.handed_over += 1;
+        // SAFETY: as above, and its message was taken.
+        unsafe { Waiter::finish(sender, Stage::Met) };
+        message
+    }
+
     /// Where senders hang that are not done.
     pub(super) fn unfinished_senders(&mut self) -> &mut List<T> {
-        if self.poison.is_some() {
-            &mut self.refused
-        } else {
-            &mut self.senders
+        match &mut self.poison {
+            Some(poison) => &mut poison.refused,
+            None => &mut self.senders,
         }
     }
 
     pub(super) fn poison(&self) -> Option<&Reason> {
-        self.poison.as_ref()
+        self.poison.as_ref().map(|poison| &poison.reason)
     }
 
     pub(super) fn outstanding(&self) -> Outstanding {
         self.credit.outstanding()
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "as for a reference count, there is no going on"
+)]
+fn one_more(count: u32) -> u32 {
+    count
+        .checked_add(1)
+        .expect("fewer ends than a number can tell")
 }
 
 /// Which kind of waiter one is, and so in which list it hangs.
@@ -116,18 +236,15 @@ pub(super) type Hold<T> = (T, Option<NonNull<HoldLink<T>>>);
 /// The state of a channel while its lock is held.
 pub(super) struct Locked<'a, T> {
     pub(super) state: OwnedLockGuard<'a, State<T>>,
-    senders_waiting: &'a AtomicUsize,
+    a_sender_waits: &'a AtomicBool,
 }
 
 impl<'a, T> Locked<'a, T> {
     #[inline]
-    pub(super) fn new(
-        state: OwnedLockGuard<'a, State<T>>,
-        senders_waiting: &'a AtomicUsize,
-    ) -> Self {
+    pub(super) fn new(state: OwnedLockGuard<'a, State<T>>, a_sender_waits: &'a AtomicBool) -> Self {
         Self {
             state,
-            senders_waiting,
+            a_sender_waits,
         }
     }
 }
@@ -154,16 +271,8 @@ impl<T> Locked<'_, T> {
     /// Takes the message of a sender that was claimed, and completes its send.
     #[inline]
     pub(super) fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
-        let message = {
-            // SAFETY: it waited in our list, so it is alive until its stage is final.
-            let sender = unsafe { sender.as_ref() };
-            // SAFETY: the lock is held.
-            unsafe { sender.take_its_message() }
-        };
-        self.state.handed_over += 1;
-        // SAFETY: as above, and its message was taken.
-        unsafe { Waiter::finish(sender, Stage::Met) };
-        message
+        // SAFETY: it waited in our list, and the lock is held.
+        unsafe { self.state.complete(sender) }
     }
 
     /// Claims the sender that waited longest, unless there is a message within credit, which comes first.
@@ -303,10 +412,9 @@ impl<T> Locked<'_, T> {
     }
 
     /// Lets `waiter`, which is idle, wait in `role` without a wake handle: its owner looks by itself.
-    #[inline]
     pub(super) fn wait_unheard(&mut self, role: Role, waiter: Pin<&Waiter<T>>) {
         // SAFETY: idle, and the caller's.
-        unsafe { waiter.begin(None, None) };
+        unsafe { waiter.begin_unheard() };
         self.hang(role, waiter, Stage::Idle);
     }
 
@@ -342,13 +450,15 @@ impl<T> Locked<'_, T> {
             Role::Sender => &mut state.senders,
             Role::Taker => &mut state.takers,
             Role::Poller => &mut state.pollers,
-            Role::Watcher => &mut state.watchers,
-            Role::Leaver => &mut state.leavers,
+            Role::Watcher => &mut state.onlookers().watchers,
+            Role::Leaver => &mut state.onlookers().leavers,
         };
         // SAFETY: in no list yet, and pinned; whoever unpins it withdraws it first. The lock is held.
         unsafe { list.push_back(node) };
-        if role == Role::Sender {
-            self.publish_senders();
+        match role {
+            Role::Sender => self.publish_senders(),
+            Role::Watcher => self.state.see_whether_plain(),
+            Role::Taker | Role::Poller | Role::Leaver => {}
         }
     }
 
@@ -369,8 +479,8 @@ impl<T> Locked<'_, T> {
             (Role::Poller, _) => Some(&mut lists.pollers),
             // Once woken, these hang nowhere.
             (Role::Watcher | Role::Leaver, Stage::Notified) => None,
-            (Role::Watcher, _) => Some(&mut lists.watchers),
-            (Role::Leaver, _) => Some(&mut lists.leavers),
+            (Role::Watcher, _) => Some(&mut lists.onlookers().watchers),
+            (Role::Leaver, _) => Some(&mut lists.onlookers().leavers),
         };
         if let Some(list) = list {
             // SAFETY: role and stage say that it hangs in this list; the lock is held.
@@ -379,8 +489,10 @@ impl<T> Locked<'_, T> {
         waiter.set_stage(Stage::Idle);
         // SAFETY: its owner alone takes it off.
         unsafe { waiter.count_for(None) };
-        if role == Role::Sender {
-            self.publish_senders();
+        match role {
+            Role::Sender => self.publish_senders(),
+            Role::Watcher => self.state.see_whether_plain(),
+            Role::Taker | Role::Poller | Role::Leaver => {}
         }
         // SAFETY: the lock is held.
         unsafe { waiter.shared(|shared| shared.wake.take()) }
@@ -460,12 +572,13 @@ impl<T> Locked<'_, T> {
     }
 
     pub(super) fn watcher_count(&self) -> usize {
-        self.state.watchers.len()
+        let onlookers = self.state.onlookers.as_ref();
+        onlookers.map_or(0, |onlookers| onlookers.watchers.count())
     }
 
     #[inline]
     pub(super) fn has_watchers(&self) -> bool {
-        !self.state.watchers.is_empty()
+        self.state.has_watchers()
     }
 
     // ---- Claiming ----
@@ -480,8 +593,8 @@ impl<T> Locked<'_, T> {
 
     #[inline]
     pub(super) fn publish_senders(&self) {
-        self.senders_waiting.store(
-            self.state.senders.len() + self.state.credit.len(),
+        self.a_sender_waits.store(
+            !self.state.senders.is_empty() || !self.state.credit.is_empty(),
             Ordering::Relaxed,
         );
     }
@@ -513,14 +626,14 @@ impl<T> Drop for Locked<'_, T> {
             "nobody waits who could take"
         );
         let senders = if a_sender_waits {
-            state.senders.len()
+            state.senders.count()
         } else {
             0
         };
         let messages = senders + state.credit.len();
         let a_message_waits = a_sender_waits || !state.credit.is_empty();
         debug_assert!(
-            !(a_message_waits && stands_alone(&state.pollers)) || state.woken.len() >= messages,
+            !(a_message_waits && stands_alone(&state.pollers)) || state.woken.count() >= messages,
             "no wake-up is lost"
         );
         if state.closed_to_senders().is_some() {

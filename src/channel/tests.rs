@@ -280,7 +280,7 @@ fn a_list_keeps_its_order_whatever_leaves_it() {
     unsafe { list.push_back(c) };
     // SAFETY: as above.
     unsafe { list.push_back(d) };
-    assert_eq!((list.len(), list.is_empty()), (4, false));
+    assert_eq!((list.count(), list.is_empty()), (4, false));
     // SAFETY: as above, and it hangs in the list.
     unsafe { list.remove(c) };
     // SAFETY: as above.
@@ -300,7 +300,7 @@ fn a_list_keeps_its_order_whatever_leaves_it() {
     assert_eq!(unsafe { list.pop_front() }, Some(c));
     // SAFETY: as above, and it hangs in the list.
     unsafe { list.remove(a) };
-    assert_eq!((list.len(), list.is_empty()), (0, true));
+    assert_eq!((list.count(), list.is_empty()), (0, true));
 }
 
 #[test]

@@ -211,6 +211,23 @@ impl<T> Waiter<T> {
         });
     }
 
+    /// As [`count_for`](Self::count_for), for one that was not counted before.
+    ///
+    /// # Safety
+    ///
+    /// As for [`count_for`](Self::count_for).
+    #[inline]
+    unsafe fn count_first_time(&self, lender: NonNull<Task>) {
+        self.counted.with_mut(|counted| {
+            // SAFETY: its owner is here, by the caller's word.
+            let counted = unsafe { &mut *counted };
+            debug_assert!(counted.is_none(), "it is idle");
+            *counted = Some(lender);
+        });
+        // SAFETY: it runs, by the caller's word, so it is alive.
+        unsafe { lender.as_ref() }.count_waits(1);
+    }
+
     /// The owner has seen that no peer has a part in the operation any more: its outcome is given out, or was never
     /// asked for.
     #[inline]
@@ -218,6 +235,32 @@ impl<T> Waiter<T> {
         self.set_stage(Stage::Spent);
         // SAFETY: only the owner comes here.
         unsafe { self.count_for(None) };
+    }
+
+    /// The task that runs, if it is the one that counts this waiter.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the waiter.
+    #[inline]
+    pub(super) unsafe fn counts_for_who_runs(&self) -> Option<NonNull<Task>> {
+        // SAFETY: by the caller's word.
+        let counted = self.counted.with_mut(|counted| unsafe { *counted })?;
+        (task::current() == Some(counted)).then_some(counted)
+    }
+
+    /// As [`spend`](Self::spend), where it is counted by `runs`, the task that runs.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the waiter, and has just asked [who counts it](Self::counts_for_who_runs).
+    #[inline]
+    pub(super) unsafe fn spend_counted(&self, runs: NonNull<Task>) {
+        self.set_stage(Stage::Spent);
+        // SAFETY: by the caller's word.
+        self.counted.with_mut(|counted| unsafe { *counted = None });
+        // SAFETY: it runs, so it is alive.
+        unsafe { runs.as_ref() }.uncount_waits(1);
     }
 
     /// Makes a waiter that has given its outcome fit for another operation.
@@ -251,6 +294,46 @@ impl<T> Waiter<T> {
                 wake,
                 hold: None,
                 part,
+            });
+        });
+    }
+
+    /// As [`begin`](Self::begin), for one that waits after `previous` from now on, with a handle that `lender` lends.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is idle, the caller owns it, and `lender` runs.
+    #[inline]
+    pub(super) unsafe fn begin_lent(&self, lender: NonNull<Task>, previous: Link<T>) {
+        // SAFETY: by the caller's word.
+        unsafe { self.count_first_time(lender) };
+        self.shared.with_mut(|shared| {
+            // SAFETY: as for `begin`.
+            unsafe { &mut *shared }.write(Shared {
+                next: None,
+                previous,
+                wake: Some(Wake::lent(lender)),
+                hold: None,
+                part: None,
+            });
+        });
+        self.set_stage(Stage::Waiting);
+    }
+
+    /// As [`begin`](Self::begin), for one that waits without a handle: its owner looks by itself.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is idle and is counted for nobody, and its owner leaves it alone meanwhile.
+    pub(super) unsafe fn begin_unheard(&self) {
+        self.shared.with_mut(|shared| {
+            // SAFETY: as for `begin`.
+            unsafe { &mut *shared }.write(Shared {
+                next: None,
+                previous: None,
+                wake: None,
+                hold: None,
+                part: None,
             });
         });
     }

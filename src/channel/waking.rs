@@ -9,7 +9,6 @@ use super::{
     state::Locked,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{home::may_run_within, task::Task};
 
 impl<T> Locked<'_, T> {
     /// Picks the poller that waited longest, to be woken for a sender; `me` is the alternation that sends, if it
@@ -31,24 +30,6 @@ impl<T> Locked<'_, T> {
         let wake = wake.map(Wake::carry);
         self.is_woken(node);
         Some(ToWake(wake))
-    }
-
-    /// The task of the poller that waited longest, if this thread may run it at once, in the middle of the turn of the
-    /// sender: then the message is taken before the sender has to wait.
-    #[inline]
-    pub(super) fn partner_within(&self) -> Option<NonNull<Task>> {
-        let node = self.state.pollers.first()?;
-        // SAFETY: it hangs in our list, so it is alive.
-        let poller = unsafe { node.as_ref() };
-        // SAFETY: the lock is held.
-        let lender = unsafe {
-            poller.shared(|shared| match (&shared.wake, shared.part) {
-                (Some(wake), None) => wake.lender(),
-                _ => None,
-            })
-        };
-        // SAFETY: what has a waiter that hangs with a lent handle is alive.
-        lender.filter(|task| may_run_within(unsafe { task.as_ref() }))
     }
 
     /// As [`notify_poller`](Self::notify_poller), where alternations wait.
@@ -87,7 +68,7 @@ impl<T> Locked<'_, T> {
 
     /// `poller`, which was taken off its list, has been woken and has not looked yet.
     #[inline]
-    fn is_woken(&mut self, poller: NonNull<Waiter<T>>) {
+    pub(super) fn is_woken(&mut self, poller: NonNull<Waiter<T>>) {
         // SAFETY: in no list now, and it stays pinned: its owner withdraws it from the list it hangs in. The lock
         // is held.
         unsafe { self.state.woken.push_back(poller) };
@@ -107,7 +88,8 @@ impl<T> Locked<'_, T> {
 
     pub(super) fn notify_watcher(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
-        let watcher = unsafe { self.state.watchers.pop_front() }?;
+        let watcher = unsafe { self.state.onlookers.as_mut()?.watchers.pop_front() }?;
+        self.state.see_whether_plain();
         // SAFETY: it hung in our list; the lock is held.
         Some(unsafe { notify(watcher) })
     }
@@ -116,7 +98,7 @@ impl<T> Locked<'_, T> {
     /// borrows an end of its own side. When the channel is poisoned all of them are done.
     pub(super) fn notify_leaver(&mut self) -> Option<ToWake> {
         // SAFETY: the lock is held.
-        let leaver = unsafe { self.state.leavers.pop_front() }?;
+        let leaver = unsafe { self.state.onlookers.as_mut()?.leavers.pop_front() }?;
         // SAFETY: it hung in our list; the lock is held.
         Some(unsafe { notify(leaver) })
     }

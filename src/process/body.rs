@@ -99,7 +99,7 @@ where
     async move {
         let span = Span::of_process(&registry, id);
         let result = contained(span, process, &ports).await;
-        end(&registry, id, ports, result);
+        end_contained(&registry, id, ports, result);
     }
 }
 
@@ -140,14 +140,33 @@ impl<F: Future<Output = ProcessResult>> Future for Contained<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let span = this.span;
-        let Some(future) = this.future.as_pin_mut() else {
+        let mut place = this.future;
+        let Some(future) = place.as_mut().as_pin_mut() else {
             return Poll::Ready(this.cause.take().map_or(Ok(()), |cause| Err(*cause)));
         };
-        match catch_unwind(AssertUnwindSafe(|| span.enter(|| future.poll(context)))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(Cause::Error)),
-            Err(payload) => Poll::Ready(Err(Cause::of_panic(&*payload))),
-        }
+        let result = match catch_unwind(AssertUnwindSafe(|| span.enter(|| future.poll(context)))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result.map_err(Cause::Error),
+            Err(payload) => Err(Cause::of_panic(&*payload)),
+        };
+        // Here and now, for its destructor may panic.
+        let cleared = catch_unwind(AssertUnwindSafe(|| span.enter(|| place.set(None))));
+        Poll::Ready(match cleared {
+            Err(payload) if result.is_ok() => Err(Cause::of_panic(&*payload)),
+            _ => result,
+        })
+    }
+}
+
+/// As [`end`], and the panic of a destructor is the failure of its process.
+#[cold]
+fn end_contained<P: Bound>(registry: &Registry, id: u32, ports: P, result: Result<(), Cause>) {
+    let ended = catch_unwind(AssertUnwindSafe(|| end(registry, id, ports, result)));
+    if let Err(payload) = ended {
+        registry.fail(Failure {
+            process: registry.name_of(id),
+            cause: Cause::of_panic(&*payload),
+        });
     }
 }
 

@@ -5,7 +5,6 @@
 //! after [`STRAIGHT_MAX`] turns.
 
 use std::{
-    cell::RefCell,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::sync::{
     Arc,
-    home::{AtHome, Local, Runner},
+    home::{AtHome, Local},
     task::{Task, TaskRef, Turn},
 };
 
@@ -34,9 +33,6 @@ pub(super) struct Executor {
     registry: Arc<Registry>,
     watch: Arc<Watch>,
     local: Local,
-    /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
-    /// handle of them.
-    done_within: RefCell<Vec<(TaskRef, Option<Cause>)>>,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
     turns_a_poll: Option<u32>,
     has_ended: bool,
@@ -61,12 +57,11 @@ impl Executor {
         watch: Arc<Watch>,
         turns_a_poll: Option<u32>,
     ) -> Self {
-        let local = Local::alone(&registry.home);
+        let local = Local::alone(&registry.home, true);
         Self {
             registry,
             watch,
             local,
-            done_within: RefCell::new(Vec::new()),
             turns_a_poll,
             has_ended: false,
         }
@@ -75,7 +70,7 @@ impl Executor {
     /// Polls processes until there is a reason to rest.
     fn work(&self) -> Rest {
         let home = &*self.registry.home;
-        let _at_home = AtHome::new(&self.local, Some(self));
+        let _at_home = AtHome::new(&self.local);
         let mut straight = 0;
         let mut turns = 0;
         loop {
@@ -106,10 +101,12 @@ impl Executor {
             };
             turns += 1;
             self.local.begin_turn();
-            if let Some((task, cause)) = self.run(task) {
-                retire(&self.registry, task, cause);
+            if let Some(task) = self.run(task) {
+                retire(&self.registry, task);
             }
-            self.retire_those_within();
+            if self.local.has_done() {
+                self.retire_those_within();
+            }
             let within = self.local.turns_within();
             turns += within;
             straight += within;
@@ -126,60 +123,39 @@ impl Executor {
         }
     }
 
-    #[inline]
+    #[cold]
     fn retire_those_within(&self) {
-        if self.done_within.borrow().is_empty() {
-            return;
-        }
-        let done = std::mem::take(&mut *self.done_within.borrow_mut());
-        for (task, cause) in done {
-            retire(&self.registry, task, cause);
+        for task in self.local.take_done() {
+            // SAFETY: the executor's own hold, which it has until the task is done.
+            retire(&self.registry, unsafe { TaskRef::from_raw(task) });
         }
     }
 
-    /// Runs a task for a turn; returns it if it is done, and what went wrong if something did.
+    /// Runs a task for a turn; returns it if it is done.
     #[inline]
-    fn run(&self, task: NonNull<Task>) -> Option<(TaskRef, Option<Cause>)> {
+    fn run(&self, task: NonNull<Task>) -> Option<TaskRef> {
         // SAFETY: the executor's own hold, which it has until the task is done.
         let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
-        // What can panic here is a destructor of what the process has left.
         // SAFETY: it was scheduled, and this thread alone runs the tasks of this home.
-        let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(true) }));
-        match turn {
-            Ok(Turn::Blocked) => None,
-            Ok(Turn::Again) => {
+        match unsafe { held.run(true) } {
+            Turn::Blocked => None,
+            Turn::Again => {
                 self.local.push(task);
                 None
             }
-            Ok(Turn::Done) => Some((ManuallyDrop::into_inner(held), None)),
-            Err(payload) => {
-                let cause = Cause::of_panic(&*payload);
-                Some((ManuallyDrop::into_inner(held), Some(cause)))
-            }
+            Turn::Done => Some(ManuallyDrop::into_inner(held)),
         }
     }
 
     /// Ends all processes where they are.
     fn clear(&self) {
-        let _at_home = AtHome::new(&self.local, None);
+        let _at_home = AtHome::new(&self.local);
         end_all(&self.registry);
     }
 }
 
-impl Runner for Executor {
-    fn run_within(&self, task: NonNull<Task>) {
-        if let Some(done) = self.run(task) {
-            self.done_within.borrow_mut().push(done);
-        }
-    }
-}
-
 /// A task is done, or cannot go on: gives the executor's hold of it up.
-pub(super) fn retire(registry: &Registry, task: TaskRef, cause: Option<Cause>) {
-    if let Some(cause) = cause {
-        let process = registry.name_of_task(&task);
-        registry.fail(Failure { process, cause });
-    }
+pub(super) fn retire(registry: &Registry, task: TaskRef) {
     // SAFETY: nobody polls it.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| unsafe { task.finish() })) {
         let process = registry.name_of_task(&task);
@@ -197,7 +173,7 @@ pub(super) fn end_all(registry: &Registry) {
     for task in registry.close_to_processes() {
         // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
         let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
-        retire(registry, executors, None);
+        retire(registry, executors);
     }
     registry.home.close();
 }

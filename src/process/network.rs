@@ -80,7 +80,7 @@ impl Drop for Declared {
         for task in self.tasks.drain(..) {
             // SAFETY: the executor's hold, for nobody has run it.
             let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
-            retire(&self.registry, executors, None);
+            retire(&self.registry, executors);
         }
     }
 }

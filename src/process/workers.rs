@@ -4,16 +4,11 @@
 //! together. What waits behind it can be stolen by a thread that has nothing to do (Blumofe and Leiserson, 1999; the
 //! deques are crossbeam's).
 
-use std::{
-    mem::ManuallyDrop,
-    panic::{AssertUnwindSafe, catch_unwind},
-    thread::scope,
-};
+use std::{mem::ManuallyDrop, thread::scope};
 
 use crossbeam_deque::{Steal, Stealer, Worker};
 
 use super::{
-    error::Cause,
     executor::{STRAIGHT_MAX, end_all, retire},
     registry::Registry,
     watch::Watch,
@@ -68,7 +63,7 @@ impl Crew<'_> {
     fn work(&self, number: usize, queue: Worker<Queued>) {
         let home = &*self.registry.home;
         let local = Local::among_others(home, queue);
-        let _at_home = AtHome::new(&local, None);
+        let _at_home = AtHome::new(&local);
         let mut straight = 0;
         while !home.is_to_stop() && !home.is_empty() {
             let next = if straight < STRAIGHT_MAX {
@@ -126,20 +121,14 @@ impl Crew<'_> {
     fn run(&self, local: &Local, Queued(task): Queued) {
         // SAFETY: the executor's own hold, which it has until the task is done.
         let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
-        // What can panic here is a destructor of what the process has left.
         // SAFETY: it was scheduled and is in no queue, so only this thread polls it.
-        let turn = catch_unwind(AssertUnwindSafe(|| unsafe { held.run(false) }));
-        match turn {
-            Ok(Turn::Blocked) => {}
-            Ok(Turn::Again) => {
+        match unsafe { held.run(false) } {
+            Turn::Blocked => {}
+            Turn::Again => {
                 local.push(task);
                 self.registry.home.offer();
             }
-            Ok(Turn::Done) => retire(self.registry, ManuallyDrop::into_inner(held), None),
-            Err(payload) => {
-                let cause = Cause::of_panic(&*payload);
-                retire(self.registry, ManuallyDrop::into_inner(held), Some(cause));
-            }
+            Turn::Done => retire(self.registry, ManuallyDrop::into_inner(held)),
         }
     }
 

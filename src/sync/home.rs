@@ -20,7 +20,7 @@ use crossbeam_deque::Worker;
 
 use super::{
     AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
-    task::{State, Task, TaskRef, Way},
+    task::{State, Task, TaskRef, Turn, Way},
 };
 
 /// The home of the tasks of one network, wherever they are woken from.
@@ -350,25 +350,25 @@ pub(crate) struct Local {
     home: *const Home,
     /// Whether no other thread runs tasks of this home.
     alone: bool,
+    /// Whether tasks may be run in the middle of the turns of others.
+    runs_within: bool,
     /// The task that was woken last.
     next: Cell<Option<NonNull<Task>>>,
     queue: Queue,
     /// How many tasks may still be run in the middle of the turn of another, before that one gives way.
     within_left: Cell<u32>,
-    /// How many turns are under way, each within the one before.
-    depth: Cell<u32>,
+    /// Where the stack of the thread was when the turn began that is within no other.
+    stack: Cell<usize>,
+    /// Tasks that are done within the turn of another: whoever is in the middle of something may still have a lent
+    /// handle of them.
+    done: UnsafeCell<Vec<NonNull<Task>>>,
 }
 
-/// How many turns may be under way at a time, each within the one before: what this saves is one stack frame deep.
-const DEPTH_MAX: u32 = 4;
+/// How much of the thread's stack the turns that are under way may use, each within the one before, for another to begin
+/// within them. A turn of a small process takes a few hundred bytes.
+const STACK_MAX: usize = 8 * 1024;
 /// How many turns may be had within one. Then the partner waits for its turn, so that others have theirs.
 const WITHIN_MAX: u32 = 64;
-
-/// What runs a task for a thread: its executor.
-pub(crate) trait Runner {
-    /// Runs `task`, which is scheduled, for a turn, in the middle of the turn of another.
-    fn run_within(&self, task: NonNull<Task>);
-}
 
 enum Queue {
     Own(UnsafeCell<VecDeque<NonNull<Task>>>),
@@ -384,14 +384,18 @@ pub(crate) struct Queued(pub(crate) NonNull<Task>);
 unsafe impl Send for Queued {}
 
 impl Local {
-    pub(crate) fn alone(home: &Home) -> Self {
+    /// `runs_within`: tasks may be run in the middle of the turns of others; whoever runs them asks for those that are
+    /// [done](Self::take_done) then.
+    pub(crate) fn alone(home: &Home, runs_within: bool) -> Self {
         Self {
             home,
             alone: true,
+            runs_within,
             next: Cell::new(None),
             queue: Queue::Own(UnsafeCell::new(VecDeque::new())),
             within_left: Cell::new(0),
-            depth: Cell::new(0),
+            stack: Cell::new(0),
+            done: UnsafeCell::new(Vec::new()),
         }
     }
 
@@ -400,10 +404,12 @@ impl Local {
         Self {
             home,
             alone: false,
+            runs_within: false,
             next: Cell::new(None),
             queue: Queue::Shared(queue),
             within_left: Cell::new(0),
-            depth: Cell::new(0),
+            stack: Cell::new(0),
+            done: UnsafeCell::new(Vec::new()),
         }
     }
 
@@ -411,12 +417,33 @@ impl Local {
     #[inline]
     pub(crate) fn begin_turn(&self) {
         self.within_left.set(WITHIN_MAX);
+        self.stack.set(stack_here());
     }
 
     /// How many turns were had within the one that began last.
     #[inline]
     pub(crate) fn turns_within(&self) -> u32 {
         WITHIN_MAX - self.within_left.get()
+    }
+
+    /// Whether any has ended within the turn of another, and was not [taken](Self::take_done) since.
+    #[inline]
+    pub(crate) fn has_done(&self) -> bool {
+        // SAFETY: only the thread that runs it comes here, and never within itself.
+        self.done.with_mut(|done| unsafe { !(*done).is_empty() })
+    }
+
+    /// Those that have ended within the turn of another. Their executor's hold is the caller's now.
+    pub(crate) fn take_done(&self) -> Vec<NonNull<Task>> {
+        // SAFETY: as for `has_done`.
+        self.done
+            .with_mut(|done| std::mem::take(unsafe { &mut *done }))
+    }
+
+    #[cold]
+    fn is_done(&self, task: NonNull<Task>) {
+        // SAFETY: as for `has_done`.
+        self.done.with_mut(|done| unsafe { &mut *done }.push(task));
     }
 
     #[inline]
@@ -471,8 +498,6 @@ thread_local! {
     static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
     /// The home of which this thread alone runs the tasks, or nowhere.
     static HOME: Cell<*const Home> = const { Cell::new(NOWHERE) };
-    /// What runs the tasks of that home.
-    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = const { Cell::new(None) };
     /// The home of which this thread has suspended the bias for long.
     static SUSPENDED: Cell<*const Home> = const { Cell::new(ptr::null()) };
 }
@@ -482,7 +507,6 @@ const NOWHERE: *const Home = ptr::without_provenance(usize::MAX);
 loom::thread_local! {
     static LOCAL: Cell<*const Local> = Cell::new(ptr::null());
     static HOME: Cell<*const Home> = Cell::new(NOWHERE);
-    static RUNNER: Cell<Option<NonNull<dyn Runner>>> = Cell::new(None);
     static SUSPENDED: Cell<*const Home> = Cell::new(ptr::null());
 }
 
@@ -503,66 +527,82 @@ fn local() -> *const Local {
     LOCAL.with(Cell::get)
 }
 
-/// Whether this thread may run `task` at once, in the middle of the turn of another: it is blocked, and at home here.
+/// About where the stack of this thread is.
 #[inline]
-pub(crate) fn may_run_within(task: &Task) -> bool {
-    let Way::Executor(home) = &task.way else {
-        return false;
-    };
-    if !home.runs_here_alone() || task.status().state() != State::Blocked {
-        return false;
-    }
-    let local = local();
-    if local.is_null() {
-        return false;
-    }
-    // SAFETY: what is set stays until it is unset by the thread that runs it.
-    let local = unsafe { &*local };
-    local.depth.get() < DEPTH_MAX && local.within_left.get() > 0
+fn stack_here() -> usize {
+    let here = std::mem::MaybeUninit::<u8>::uninit();
+    std::hint::black_box(&raw const here).addr()
 }
 
-/// Runs `task` for a turn, in the middle of the turn of another.
-///
-/// # Safety
-///
-/// [`may_run_within`] has said that it may, just now.
-#[inline]
-pub(crate) unsafe fn run_within(task: NonNull<Task>) {
-    // SAFETY: by the caller's word.
-    let local = unsafe { &*local() };
-    // SAFETY: it is blocked, so it is alive.
-    let is_scheduled = unsafe { task.as_ref() }.note_wake(true);
-    debug_assert!(is_scheduled, "it was blocked");
-    let runner = RUNNER.with(Cell::get);
-    let Some(runner) = runner else {
-        local.push(task);
-        return;
-    };
-    local.within_left.set(local.within_left.get() - 1);
-    local.depth.set(local.depth.get() + 1);
-    // SAFETY: what is set stays until it is unset by the thread that runs it.
-    unsafe { runner.as_ref() }.run_within(task);
-    local.depth.set(local.depth.get() - 1);
+/// A task that this thread may run at once, in the middle of the turn of another: it is blocked, and at home here.
+pub(crate) struct Within<'a> {
+    task: NonNull<Task>,
+    local: &'a Local,
+}
+
+impl Within<'_> {
+    /// `None`: it waits for its turn.
+    ///
+    /// # Safety
+    ///
+    /// The task is alive, and stays so until it is woken or has run.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a few comparisons")]
+    pub(crate) unsafe fn new(task: NonNull<Task>) -> Option<Self> {
+        // SAFETY: by the caller's word.
+        let alive = unsafe { task.as_ref() };
+        let Way::Executor(home) = &alive.way else {
+            return None;
+        };
+        if !home.runs_here_alone() || alive.status().state() != State::Blocked {
+            return None;
+        }
+        let local = local();
+        if local.is_null() {
+            return None;
+        }
+        // SAFETY: what is set stays until it is unset by the thread that runs it.
+        let local = unsafe { &*local };
+        let used = local.stack.get().abs_diff(stack_here());
+        (local.runs_within && local.within_left.get() > 0 && used < STACK_MAX)
+            .then_some(Self { task, local })
+    }
+
+    /// Runs it for a turn.
+    ///
+    /// # Safety
+    ///
+    /// Nothing has happened since it was made that could have woken the task.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call within a call within a call is more than processors foretell"
+    )]
+    pub(crate) unsafe fn run(self) {
+        let Self { task, local } = self;
+        local.within_left.set(local.within_left.get() - 1);
+        // SAFETY: blocked, so it is alive; this thread alone runs the tasks of its home. What its executor holds is not
+        // given up here.
+        let held = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+        // SAFETY: as above.
+        match unsafe { held.run(true) } {
+            Turn::Blocked => {}
+            Turn::Again => local.push(task),
+            Turn::Done => local.is_done(task),
+        }
+    }
 }
 
 /// This thread runs the tasks of a home until it is dropped.
 pub(crate) struct AtHome<'a> {
     before: *const Local,
     home_before: *const Home,
-    runner_before: Option<NonNull<dyn Runner>>,
     _local: &'a Local,
 }
 
 impl<'a> AtHome<'a> {
-    /// `runner` runs tasks in the middle of the turns of others; if there is none, they wait for theirs.
-    pub(crate) fn new(local: &'a Local, runner: Option<&'a (dyn Runner + 'a)>) -> Self {
-        let runner = runner.map(|runner| {
-            let runner: NonNull<dyn Runner + 'a> = NonNull::from(runner);
-            // SAFETY: only the lifetime changes; it is unset before that ends.
-            unsafe { std::mem::transmute::<NonNull<dyn Runner + 'a>, NonNull<dyn Runner>>(runner) }
-        });
+    pub(crate) fn new(local: &'a Local) -> Self {
         Self {
-            runner_before: RUNNER.with(|cell| cell.replace(runner)),
             before: LOCAL.with(|cell| cell.replace(local)),
             home_before: HOME
                 .with(|cell| cell.replace(if local.alone { local.home } else { NOWHERE })),
@@ -575,6 +615,5 @@ impl Drop for AtHome<'_> {
     fn drop(&mut self) {
         LOCAL.with(|cell| cell.set(self.before));
         HOME.with(|cell| cell.set(self.home_before));
-        RUNNER.with(|cell| cell.set(self.runner_before));
     }
 }

@@ -51,16 +51,38 @@ impl<T> OwnedLock<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> OwnedLockGuard<'_, T> {
+        if self.enter_as_owner() {
+            self.guard(Way::Owner)
+        } else {
+            self.lock_as_everybody()
+        }
+    }
+
+    /// Takes it if this thread owns it, and nobody wants it meanwhile.
+    #[inline]
+    pub(crate) fn lock_as_owner(&self) -> Option<OwnerGuard<'_, T>> {
+        if !self.enter_as_owner() {
+            return None;
+        }
+        Some(OwnerGuard {
+            lock: self,
+            _value: PhantomData,
+        })
+    }
+
+    #[inline]
+    fn enter_as_owner(&self) -> bool {
         let owner = self.owner.load(Ordering::Relaxed);
-        if ptr::eq(owner, home_of_this_thread()) {
-            self.held.store(true, Ordering::Relaxed);
-            // SAFETY: this thread runs its tasks, so it is alive.
-            if unsafe { &*owner }.is_biased() {
-                return self.guard(Way::Owner);
-            }
+        if !ptr::eq(owner, home_of_this_thread()) {
+            return false;
+        }
+        self.held.store(true, Ordering::Relaxed);
+        // SAFETY: this thread runs its tasks, so it is alive.
+        let has_it = unsafe { &*owner }.is_biased();
+        if !has_it {
             self.held.store(false, Ordering::Release);
         }
-        self.lock_as_everybody()
+        has_it
     }
 
     #[inline]
@@ -174,6 +196,39 @@ impl<T> Drop for OwnedLockGuard<'_, T> {
     }
 }
 
+/// The lock as its owner has it.
+pub(crate) struct OwnerGuard<'a, T> {
+    lock: &'a OwnedLock<T>,
+    /// As for [`OwnedLockGuard`].
+    _value: PhantomData<&'a mut T>,
+}
+
+impl<T> Deref for OwnerGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held as long as the guard lives, and `self` is borrowed.
+        self.lock.value.with_mut(|value| unsafe { &*value })
+    }
+}
+
+impl<T> DerefMut for OwnerGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is held as long as the guard lives, and `self` is borrowed alone.
+        self.lock.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T> Drop for OwnerGuard<'_, T> {
+    /// As for [`OwnedLockGuard`].
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.held.store(false, Ordering::Release);
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::{sync::Arc, thread};
@@ -213,9 +268,18 @@ mod tests {
                 }
             }
         });
-        let local = Local::alone(&home);
-        let at_home = AtHome::new(&local, None);
-        (0..EACH).for_each(|_| add(&lock));
+        let local = Local::alone(&home, false);
+        let at_home = AtHome::new(&local);
+        for turn in 0..EACH {
+            match lock.lock_as_owner().filter(|_| turn % 2 == 0) {
+                Some(mut both) => {
+                    both.0 += 1;
+                    both.1 += 1;
+                    assert_eq!(both.0, both.1);
+                }
+                None => add(&lock),
+            }
+        }
         drop(at_home);
         for other in others {
             other.join().unwrap();
@@ -243,8 +307,8 @@ mod tests {
                 home
             }
         });
-        let local = Local::alone(&home);
-        let at_home = AtHome::new(&local, None);
+        let local = Local::alone(&home, false);
+        let at_home = AtHome::new(&local);
         (0..EACH).for_each(|_| add(&lock));
         drop(at_home);
         changing.join().unwrap();

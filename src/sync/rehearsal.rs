@@ -107,8 +107,8 @@ impl Stage {
     /// Runs all tasks on this thread alone, until they have ended.
     pub fn run_alone(&self) {
         let home = &*self.home;
-        let local = Local::alone(home);
-        let _at_home = AtHome::new(&local, None);
+        let local = Local::alone(home, false);
+        let _at_home = AtHome::new(&local);
         loop {
             let task = local.take_next().or_else(|| {
                 if home.is_wanted() {
@@ -139,7 +139,7 @@ impl Stage {
         let home = &*self.home;
         let Hand { queue, others } = hand;
         let local = Local::among_others(home, queue);
-        let _at_home = AtHome::new(&local, None);
+        let _at_home = AtHome::new(&local);
         let steal = || {
             let queue = local.shared_queue()?;
             others.iter().find_map(|other| {

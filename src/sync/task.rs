@@ -264,10 +264,16 @@ impl TaskRef {
     /// Polls the task for one turn, as the task that this thread runs. `local` says that no other thread may write
     /// the status meanwhile, so plain stores are enough. Returns whether it must be scheduled again.
     ///
+    /// The future contains its own panics: this may be in the middle of the turn of another.
+    ///
     /// # Safety
     ///
     /// The task is scheduled, and nobody else polls it or drops its future meanwhile.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is one call, with what goes before and after"
+    )]
     pub(crate) unsafe fn run(&self, local: bool) -> Turn {
         self.begin_turn(local);
         let entered = Entered::as_task(self.0);
@@ -403,7 +409,7 @@ impl Task {
 
     /// Such a waiter hangs there no more, and the task knows.
     #[inline]
-    fn uncount_waits(&self, fewer: u32) {
+    pub(crate) fn uncount_waits(&self, fewer: u32) {
         let waits = self.waits.load(Ordering::Relaxed);
         debug_assert!(waits >= fewer, "what was not counted is not uncounted");
         self.waits.store(waits - fewer, Ordering::Relaxed);

@@ -14,6 +14,17 @@ use super::task::{COUNTED, LENT, Task, Way, address, counted, current, is_lent};
 /// owner, and the task stays while one is. Whoever takes it from there [carries](Self::carry) it.
 pub(crate) struct Wake(ManuallyDrop<Waker>);
 
+/// The task that runs, if it is what `context` wakes: then it lends its handle.
+#[inline]
+pub(crate) fn lending(context: &Context<'_>) -> Option<NonNull<Task>> {
+    let waker = context.waker();
+    if !ptr::eq(waker.vtable(), &raw const COUNTED) {
+        return None;
+    }
+    let task = address(waker.data());
+    (current() == Some(task)).then_some(task)
+}
+
 impl Drop for Wake {
     #[inline]
     fn drop(&mut self) {
@@ -38,15 +49,9 @@ impl Wake {
     /// Clones a waker, which is foreign code: never call this under a lock.
     #[inline]
     pub(crate) fn task(context: &Context<'_>) -> Self {
-        let waker = context.waker();
-        match current() {
-            Some(task)
-                if ptr::eq(waker.data(), task.as_ptr().cast())
-                    && ptr::eq(waker.vtable(), &raw const COUNTED) =>
-            {
-                Self::lent(task)
-            }
-            _ => Self::new(waker.clone()),
+        match lending(context) {
+            Some(task) => Self::lent(task),
+            None => Self::new(context.waker().clone()),
         }
     }
 
@@ -56,7 +61,7 @@ impl Wake {
     }
 
     #[inline]
-    fn lent(task: NonNull<Task>) -> Self {
+    pub(crate) fn lent(task: NonNull<Task>) -> Self {
         // SAFETY: the vtable's functions are those of a task.
         Self::new(unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &LENT)) })
     }
