@@ -15,7 +15,9 @@ use std::{
     time::Duration,
 };
 
-use handover::process::{Deadlock, Doing, Network, ObserverServer, RunError, Snapshot, Waiting};
+use handover::process::{
+    Deadlock, Doing, Kind, Network, ObserverServer, RunError, Snapshot, Waiting,
+};
 use web::{Running, chain, get, request, send, wait_for};
 
 fn running() -> Running {
@@ -431,6 +433,76 @@ fn a_deadlock_is_kept_after_the_end_with_its_processes_until_the_handle_is_dropp
 
     drop(observer);
     assert!(TcpStream::connect(address).is_err(), "nobody listens");
+}
+
+/// A number is another's as long as its process lives, and for ever after.
+#[test]
+fn numbers_stay_and_are_given_once_and_who_has_a_name_that_was_taken_is_told_apart() {
+    let (go, wait) = mpsc::channel();
+    let net = chain(["left", "twin", "twin"], wait);
+    let observer = net.serve_observer("127.0.0.1:0").unwrap();
+    let address = observer.address();
+    let run = thread::spawn(move || net.run());
+    let before = wait_for("the thread has begun", || {
+        let snapshot = snapshot(address);
+        (snapshot.processes.len() == 3).then_some(snapshot)
+    });
+    let ids = |snapshot: &Snapshot| -> BTreeSet<u64> {
+        let processes = snapshot.processes.iter().map(|it| it.id);
+        processes
+            .chain(snapshot.channels.iter().map(|it| it.id))
+            .collect()
+    };
+    assert_eq!(ids(&before).len(), 6, "each has its own");
+    drop(go);
+    assert!(matches!(run.join().unwrap(), Err(RunError::Deadlock(_))));
+    // What was seen a moment before may still be told.
+    let after = wait_for("the deadlock is told", || {
+        let snapshot = snapshot(address);
+        snapshot.deadlock.is_some().then_some(snapshot)
+    });
+    assert_eq!(ids(&after), ids(&before));
+
+    let id = |name: &str, kind: Kind| {
+        let mut all = after.processes.iter();
+        let seen = all.find(|it| it.name == name).unwrap();
+        assert_eq!(seen.kind, kind);
+        seen.id
+    };
+    let thread = id("twin", Kind::Thread);
+    let process = id("twin (2)", Kind::Process);
+    let deadlock = after.deadlock.as_ref().unwrap();
+    assert_eq!(deadlock.cycle_names(), ["left", "twin"]);
+    assert_eq!(deadlock.cycle[1].process_id, thread);
+    assert_eq!(deadlock.cycle[0].waits[0].waits_for_ids, [thread]);
+    assert_eq!(deadlock.others[0].process_id, process);
+    let named = |name: &str| after.channels.iter().find(|it| it.name == name).unwrap();
+    assert_eq!(named("side").receivers, ["twin (2)"]);
+    assert_eq!(named("side").receiver_ids, [process]);
+    assert_eq!(named("up").receiver_ids, [thread]);
+    assert_eq!(deadlock.others[0].waits[0].channel_id, named("side").id);
+
+    let text = get(address, "/snapshot.txt").body;
+    for part in [
+        "left (sending on \"up\" at mod.rs".to_owned(),
+        "waits for twin;".to_owned(),
+        "because of it twin (2) waits for ever too".to_owned(),
+        "\ntwin (2)".to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part:?} is not in\n{text}");
+    }
+    let dot = get(address, "/graph.dot").body;
+    assert!(dot.contains("label=\"twin\\n"), "{dot}");
+    let metrics = parse(&get(address, "/metrics").body);
+    let series = |process: &str, id: u64| {
+        let mut keys = metrics.keys();
+        keys.any(|(name, labels)| {
+            name == "handover_process_blocked_ratio"
+                && labels["process"] == process
+                && labels["id"] == id.to_string()
+        })
+    };
+    assert!(series("twin", thread) && series("twin (2)", process));
 }
 
 fn deadlock_names(deadlock: &Deadlock) -> BTreeSet<String> {

@@ -115,6 +115,48 @@ fn a_person_sees_who_waits_then_the_deadlock_then_that_the_program_has_gone() {
 }
 
 #[test]
+fn twins_are_two_nodes_and_only_the_one_in_the_cycle_is_drawn_in_it() {
+    let Some(browser) = Browser::start("twins") else {
+        return;
+    };
+    let (go, wait) = mpsc::channel();
+    // The second is the thread, which will be in the cycle.
+    let net = chain(["left", "twin", "twin"], wait);
+    let observer = net.serve_observer("127.0.0.1:0").unwrap();
+    let run = thread::spawn(move || net.run());
+    browser.open(&observer.to_string());
+    browser.wait_until("document.querySelectorAll('.process').length === 3");
+    browser.wait_until("document.querySelectorAll('.process.blocked').length === 2");
+    let (in_cycle, beside) = ("twin", "twin (2)");
+    assert_eq!(browser.names(".process.running"), [in_cycle]);
+    assert_eq!(browser.names(".process.blocked"), ["left", beside]);
+
+    drop(go);
+    assert!(matches!(run.join().unwrap(), Err(RunError::Deadlock(_))));
+    browser.wait_until("document.querySelector('#banner').textContent.includes('waits for')");
+    assert_eq!(browser.names(".process.cycle"), ["left", in_cycle]);
+    let condemned = browser.value("document.querySelectorAll('.process.condemned').length");
+    assert_eq!(condemned, json!(3));
+    let arrows = browser.value("document.querySelectorAll('path.wait.cycle').length");
+    assert_eq!(arrows, json!(2));
+    let banner = browser.text("#banner");
+    assert!(
+        banner.contains(&format!("left → {in_cycle} → left")),
+        "{banner}"
+    );
+    assert!(
+        banner.contains(&format!("because of it {beside} waits for ever too")),
+        "{banner}"
+    );
+    browser.click(".process[data-name=left]");
+    let details = browser.text("#details");
+    assert!(details.contains(&format!("for {in_cycle}")), "{details}");
+    assert_eq!(browser.value(OVERLAP), json!(false));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    browser.screenshot("observe-twins");
+}
+
+#[test]
 fn a_name_is_text_and_never_markup_or_script() {
     let Some(browser) = Browser::start("hostile") else {
         return;

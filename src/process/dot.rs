@@ -1,15 +1,13 @@
 //! Drawings for Graphviz: processes and channels as nodes, who holds an end of what as grey lines, and who waits for
 //! whom as arrows with words; a deadlock in red.
 //!
-//! What is called by one name is one node; the nodes have numbers, so no name can be taken for anything but text.
+//! The nodes are called by the numbers of processes and channels, so no name can be taken for anything but text; where
+//! two have one name, both have their numbers behind it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{
-    report::{Blocked, Deadlock, Wait},
+    report::{Deadlock, Wait},
     snapshot::{ChannelSeen, Doing, ProcessSeen, Snapshot},
     table::{seconds, shown},
 };
@@ -22,25 +20,32 @@ impl Snapshot {
     /// The network as a drawing in the language of Graphviz: `dot -Tsvg` makes a picture of it.
     #[must_use]
     pub fn to_dot(&self) -> String {
+        self.distinct().draw()
+    }
+
+    fn draw(&self) -> String {
         let mut drawing = Drawing::new(&self.network);
         let deadlock = self.deadlock.as_ref();
         drawing.condemned = deadlock.map(condemned).unwrap_or_default();
         drawing.cycle = deadlock.map(cycle_edges).unwrap_or_default();
         for process in &self.processes {
-            drawing.process(&process.name, &process_label(process), process.state);
+            drawing.process(process.id, &process_label(process), process.state);
         }
         for channel in &self.channels {
-            drawing.channel(&channel.name, &channel_label(channel));
-            for sender in &channel.senders {
-                drawing.holds(sender, &channel.name, true);
+            let id = channel.id;
+            drawing.channel(id, &channel_label(channel));
+            for (sender, name) in channel.sender_ids.iter().zip(&channel.senders) {
+                drawing.known(*sender, name);
+                drawing.line(&format!("p{sender} -> c{id} [color=\"{GREY}\"]"));
             }
-            for receiver in &channel.receivers {
-                drawing.holds(receiver, &channel.name, false);
+            for (receiver, name) in channel.receiver_ids.iter().zip(&channel.receivers) {
+                drawing.known(*receiver, name);
+                drawing.line(&format!("c{id} -> p{receiver} [color=\"{GREY}\"]"));
             }
         }
         for process in &self.processes {
             for wait in &process.waits {
-                drawing.wait(&process.name, wait);
+                drawing.wait(process.id, wait);
             }
         }
         drawing.end()
@@ -51,15 +56,19 @@ impl Deadlock {
     /// The deadlock as a drawing in the language of Graphviz: the cycle in red, and those who wait because of it.
     #[must_use]
     pub fn to_dot(&self) -> String {
+        self.distinct().draw()
+    }
+
+    fn draw(&self) -> String {
         let mut drawing = Drawing::new(&self.network);
         drawing.condemned = condemned(self);
         drawing.cycle = cycle_edges(self);
         for blocked in self.processes() {
-            drawing.process(&blocked.process, &shown(&blocked.process), Doing::Blocked);
+            drawing.process(blocked.process_id, &shown(&blocked.process), Doing::Blocked);
         }
-        for Blocked { process, waits } in self.processes() {
-            for wait in waits {
-                drawing.wait(process, wait);
+        for blocked in self.processes() {
+            for wait in &blocked.waits {
+                drawing.wait(blocked.process_id, wait);
             }
         }
         drawing.end()
@@ -67,19 +76,16 @@ impl Deadlock {
 }
 
 /// Who can never go on.
-fn condemned(deadlock: &Deadlock) -> BTreeSet<String> {
-    let all = deadlock.processes().map(|blocked| blocked.process.clone());
+fn condemned(deadlock: &Deadlock) -> BTreeSet<u64> {
+    let all = deadlock.processes().map(|blocked| blocked.process_id);
     all.collect()
 }
 
 /// Who waits for whom around the cycle.
-fn cycle_edges(deadlock: &Deadlock) -> BTreeSet<(String, String)> {
-    let names = deadlock.cycle_names();
-    let after = names.iter().cycle().skip(1);
-    let edges = names.iter().zip(after);
-    edges
-        .map(|(&from, &to)| (from.to_owned(), to.to_owned()))
-        .collect()
+fn cycle_edges(deadlock: &Deadlock) -> BTreeSet<(u64, u64)> {
+    let ids = deadlock.cycle.iter().map(|blocked| blocked.process_id);
+    let after = ids.clone().cycle().skip(1);
+    ids.zip(after).collect()
 }
 
 fn process_label(process: &ProcessSeen) -> String {
@@ -100,10 +106,10 @@ fn channel_label(channel: &ChannelSeen) -> String {
 
 struct Drawing {
     text: String,
-    processes: BTreeMap<String, usize>,
-    channels: BTreeMap<String, usize>,
-    condemned: BTreeSet<String>,
-    cycle: BTreeSet<(String, String)>,
+    /// Those that were drawn.
+    processes: BTreeSet<u64>,
+    condemned: BTreeSet<u64>,
+    cycle: BTreeSet<(u64, u64)>,
 }
 
 impl Drawing {
@@ -115,8 +121,7 @@ impl Drawing {
         );
         Self {
             text,
-            processes: BTreeMap::new(),
-            channels: BTreeMap::new(),
+            processes: BTreeSet::new(),
             condemned: BTreeSet::new(),
             cycle: BTreeSet::new(),
         }
@@ -128,67 +133,44 @@ impl Drawing {
         self.text.push_str(";\n");
     }
 
-    fn process(&mut self, name: &str, label: &str, state: Doing) {
-        if self.processes.contains_key(name) {
+    fn process(&mut self, id: u64, label: &str, state: Doing) {
+        if !self.processes.insert(id) {
             return;
         }
-        let number = self.processes.len();
-        self.processes.insert(name.to_owned(), number);
+        let is_condemned = self.condemned.contains(&id);
         let fill = match state {
-            _ if self.condemned.contains(name) => "#ffcdd2",
+            _ if is_condemned => "#ffcdd2",
             Doing::Blocked => "#ffe0b2",
             Doing::Running => "#c8e6c9",
             Doing::Ready => "#dcedc8",
             Doing::Outside => "#bbdefb",
             Doing::NotBegun => "#eeeeee",
         };
-        let (color, width) = if self.condemned.contains(name) {
-            (RED, 2)
-        } else {
-            ("black", 1)
-        };
+        let (color, width) = if is_condemned { (RED, 2) } else { ("black", 1) };
         let label = quoted(label);
         self.line(&format!(
-            "p{number} [shape=box, style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{color}\", \
+            "p{id} [shape=box, style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{color}\", \
              penwidth={width}, label={label}]"
         ));
     }
 
-    fn channel(&mut self, name: &str, label: &str) {
-        if self.channels.contains_key(name) {
-            return;
-        }
-        let number = self.channels.len();
-        self.channels.insert(name.to_owned(), number);
+    fn channel(&mut self, id: u64, label: &str) {
         let label = quoted(label);
         self.line(&format!(
-            "c{number} [shape=ellipse, color=\"{GREY}\", fontsize=10, label={label}]"
+            "c{id} [shape=ellipse, color=\"{GREY}\", fontsize=10, label={label}]"
         ));
     }
 
-    /// The number of a process; one that was not drawn yet (it has ended by now) is drawn with its name alone.
-    fn number(&mut self, name: &str) -> usize {
-        self.process(name, &shown(name), Doing::NotBegun);
-        self.processes[name]
+    /// One that was not drawn yet (it has ended by now) is drawn with its name alone.
+    fn known(&mut self, id: u64, name: &str) {
+        self.process(id, &shown(name), Doing::NotBegun);
     }
 
-    fn holds(&mut self, process: &str, channel: &str, is_sender: bool) {
-        let process = self.number(process);
-        let channel = self.channels[channel];
-        self.line(&if is_sender {
-            format!("p{process} -> c{channel} [color=\"{GREY}\"]")
-        } else {
-            format!("c{channel} -> p{process} [color=\"{GREY}\"]")
-        });
-    }
-
-    fn wait(&mut self, waiter: &str, wait: &Wait) {
-        let from = self.number(waiter);
+    fn wait(&mut self, from: u64, wait: &Wait) {
         let label = quoted(&shown(&wait.to_string()));
-        for other in &wait.waits_for {
-            let to = self.number(other);
-            let edge = (waiter.to_owned(), other.clone());
-            let (color, width) = if self.cycle.contains(&edge) {
+        for (&to, name) in wait.waits_for_ids.iter().zip(&wait.waits_for) {
+            self.known(to, name);
+            let (color, width) = if self.cycle.contains(&(from, to)) {
                 (RED, 3)
             } else {
                 (AMBER, 1)
@@ -231,7 +213,7 @@ mod tests {
         process::{Command, Stdio},
     };
 
-    use super::{super::sample, quoted};
+    use super::{super::sample, GREY, quoted};
 
     #[test]
     fn a_name_is_never_anything_but_text() {
@@ -250,15 +232,36 @@ mod tests {
                 .filter(|line| line.contains("penwidth=3"))
                 .collect();
             assert_eq!(red.len(), 2, "{dot}");
-            assert!(red[0].starts_with("  p0 -> p1 "), "{dot}");
+            assert!(red[0].starts_with("  p11 -> p12 "), "{dot}");
             assert!(
                 red[0].contains("sending on \\\"up\\\" at chain.rs:31"),
                 "{dot}"
             );
-            assert!(red[1].starts_with("  p1 -> p0 "), "{dot}");
+            assert!(red[1].starts_with("  p12 -> p11 "), "{dot}");
             let amber = dot.lines().filter(|line| line.contains("#b26a00"));
             assert_eq!(amber.count(), 1, "c waits because of a:\n{dot}");
         }
+    }
+
+    #[test]
+    fn twins_are_two_nodes_and_each_has_its_own_waits() {
+        let dot = sample::twins().to_dot();
+        let has = |start: &str, part: &str| {
+            dot.lines()
+                .any(|line| line.starts_with(start) && line.contains(part))
+        };
+        for clerk in [12, 13] {
+            assert!(
+                has(&format!("  p{clerk} ["), &format!("\"clerk #{clerk}\\n")),
+                "{dot}"
+            );
+            assert!(has(&format!("  c21 -> p{clerk} ["), GREY), "{dot}");
+        }
+        assert!(has("  p11 -> p12 [", "penwidth=3"), "{dot}");
+        assert!(has("  p11 -> p13 [", "penwidth=1"), "{dot}");
+        assert!(has("  c22 [", "\"form #22\\n"), "{dot}");
+        let nodes = dot.lines().filter(|line| line.contains("shape="));
+        assert_eq!(nodes.count(), 5, "{dot}");
     }
 
     /// Graphviz itself reads what hostile names make; without it the test says so and ends.

@@ -20,10 +20,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use smallvec::SmallVec;
+
 use super::{
+    cycle,
     registry::{ChannelEntry, Kind, ProcessEntry, Registry, Side, Tables},
     report::{Blocked, Deadlock, Wait, Waiting},
     snapshot,
+    waiters::Waiters,
 };
 use crate::{
     channel::observe::{self, Observed, Operation},
@@ -117,29 +121,70 @@ impl Op {
     }
 }
 
+/// Where the network can go on in the middle of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// A process is about to be looked at.
+    Process(u32),
+    /// Whether it was woken from elsewhere is known, and what it does not yet.
+    Status(u32),
+    /// A channel is about to be looked at.
+    Channel(u32),
+    /// One picture was taken, and the other was not.
+    Between,
+}
+
+#[cfg(test)]
+mod rehearsed;
+#[cfg(not(test))]
+mod rehearsed {
+    pub(super) fn pause(_: super::At) {}
+}
+
+/// Some processes, of which there are seldom many.
+pub(super) type Several = SmallVec<[u32; 4]>;
+
 /// Everything at (nearly) one moment.
-#[derive(Default)]
 pub(super) struct Picture {
     /// By number.
     pub(super) processes: Vec<Option<Seen>>,
     pub(super) ops: Vec<Op>,
     /// What each channel counts, by number.
     pub(super) tallies: Vec<Option<observe::Tally>>,
+    /// The version of each channel, by number; none has version 0.
+    versions: Vec<u64>,
 }
 
 /// Looks at everything once.
-pub(super) fn collect(tables: &Tables) -> Picture {
+pub(super) fn collect(registry: &Registry, tables: &Tables) -> Picture {
+    registry.among_channels(|| collect_all(tables))
+}
+
+impl Picture {
+    /// The version of a channel, if it was there.
+    fn version(&self, channel: u32) -> Option<u64> {
+        let version = self.versions.get(channel as usize).copied();
+        version.filter(|&version| version != 0)
+    }
+}
+
+fn collect_all(tables: &Tables) -> Picture {
     let mut picture = Picture {
         processes: vec![None; tables.processes.bound()],
         ops: Vec::new(),
         tallies: vec![None; tables.channels.bound()],
+        versions: vec![0; tables.channels.bound()],
     };
     // Before the channels: whoever is blocked here, and still is when the second picture is taken, was all the time.
     for (id, entry) in tables.processes.iter() {
+        rehearsed::pause(At::Process(id));
+        // First, for it is scheduled before that is taken back: so a wake shows in one of the two.
+        let is_injected = entry.task.is_injected();
+        rehearsed::pause(At::Status(id));
         picture.processes[id as usize] = Some(Seen {
             serial: entry.serial,
             status: entry.task.status(),
-            is_injected: entry.task.is_injected(),
+            is_injected,
             waits: entry.task.waits(),
             holders: entry.task.holders(),
             found: 0,
@@ -149,8 +194,10 @@ pub(super) fn collect(tables: &Tables) -> Picture {
         });
     }
     for (id, entry) in tables.channels.iter() {
+        rehearsed::pause(At::Channel(id));
         let tally = look_at(tables, id, entry, &mut picture);
         picture.tallies[id as usize] = Some(tally);
+        picture.versions[id as usize] = entry.version;
     }
     picture
 }
@@ -192,27 +239,26 @@ pub(super) struct Found {
 
 /// Looks for a deadlock.
 pub(super) fn look(registry: &Registry) -> Found {
-    let (first, first_versions) = registry.look(|tables| {
-        let picture = collect(tables);
+    let first = registry.read(|tables| {
+        let picture = collect(registry, tables);
         snapshot::note(registry, tables, &picture);
-        let versions = versions(tables, &picture);
-        (picture, versions)
+        picture
     });
     let is_held_up = |tally: &observe::Tally| tally.is_held_up;
     let is_one_held_up = first.tallies.iter().flatten().any(is_held_up);
     if !first.processes.iter().flatten().any(Seen::is_certain) && !is_one_held_up {
         return Found::default();
     }
-    registry.look(|tables| {
-        let candidates = knot(tables, &first, &first_versions);
+    rehearsed::pause(At::Between);
+    registry.read(|tables| {
+        let candidates = knot(tables, &first);
         if candidates.iter().all(|is_in| !is_in) && !is_one_held_up {
             return Found::default();
         }
-        let second = collect(tables);
-        let second_versions = versions(tables, &second);
+        let second = collect(registry, tables);
         let held_up = held_up(tables, &first, &second);
         let may_be_woken = being_woken(tables, &first, &second);
-        let proved = knot(tables, &second, &second_versions);
+        let proved = knot(tables, &second);
         let same = |id: usize| {
             candidates[id]
                 && proved[id]
@@ -225,8 +271,7 @@ pub(super) fn look(registry: &Registry) -> Found {
         // What is left must be a knot by itself, with the same holders in both pictures. In the first above all: what
         // its members wait for there they still do when the second begins. Who moves after that may show in the second
         // with operations of a later turn.
-        let is_sound =
-            |op: &Op| first_versions.get(&op.channel) == second_versions.get(&op.channel);
+        let is_sound = |op: &Op| first.version(op.channel) == second.version(op.channel);
         let members = shrink(tables, &first, members, is_sound);
         let members = shrink(tables, &second, members, is_sound);
         let serials: Vec<u64> = members
@@ -293,14 +338,8 @@ fn being_woken(tables: &Tables, first: &Picture, second: &Picture) -> HashSet<us
     woken.map(|op| op.process as usize).collect()
 }
 
-/// The versions of the channels that somebody waits on.
-fn versions(tables: &Tables, picture: &Picture) -> HashMap<u32, u64> {
-    let of = |op: &Op| Some((op.channel, tables.channels.get(op.channel)?.version));
-    picture.ops.iter().filter_map(of).collect()
-}
-
 /// The largest set of processes that can be released by nobody outside of it.
-fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec<bool> {
+fn knot(tables: &Tables, picture: &Picture) -> Vec<bool> {
     let members = picture
         .processes
         .iter()
@@ -308,8 +347,8 @@ fn knot(tables: &Tables, picture: &Picture, versions: &HashMap<u32, u64>) -> Vec
         .collect();
     // A channel that has changed since the picture was taken is out of the question.
     shrink(tables, picture, members, |op| {
-        tables.channels.get(op.channel).map(|entry| entry.version)
-            == versions.get(&op.channel).copied()
+        let now = tables.channels.get(op.channel).map(|entry| entry.version);
+        now == picture.version(op.channel)
     })
 }
 
@@ -334,11 +373,11 @@ fn shrink(
 pub(super) fn shrink_by(
     picture: &Picture,
     mut members: Vec<bool>,
-    releasers: impl Fn(&Op) -> Option<Vec<u32>>,
+    releasers: impl Fn(&Op) -> Option<Several>,
 ) -> Vec<bool> {
     let mut shrinking = Shrinking::new(picture, &mut members);
     // Which operations are released by whom, so that each is looked at once for each of its releasers.
-    let mut waiting_for: HashMap<u32, Vec<usize>> = HashMap::new();
+    let mut waiting_for = Waiters::of(picture.processes.len());
     for (at, op) in picture.ops.iter().enumerate() {
         // What was woken and is not looked at wakes nobody any more.
         if !shrinking.members[op.process as usize] || op.wait.is_woken {
@@ -350,14 +389,14 @@ pub(super) fn shrink_by(
         };
         for releaser in releasers {
             if shrinking.members.get(releaser as usize) == Some(&true) {
-                waiting_for.entry(releaser).or_default().push(at);
+                waiting_for.add(releaser, at);
             } else {
                 shrinking.can_be_released(at);
             }
         }
     }
     while let Some(one) = shrinking.gone.pop() {
-        for at in waiting_for.remove(&one).unwrap_or_default() {
+        for at in waiting_for.at(one) {
             shrinking.can_be_released(at);
         }
     }
@@ -410,7 +449,7 @@ impl<'a> Shrinking<'a> {
 /// Who can release an operation; `None` if somebody can whom the network does not know.
 ///
 /// That is whoever holds an opposite end, or has the right to poison the channel; for what was accepted, its acceptor.
-fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Several> {
     let entry = tables.channels.get(op.channel)?;
     let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
     if entry.open > 0 || entry.outside_poisoners() > 0 {
@@ -427,11 +466,11 @@ fn releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
 
 /// Those whom the network knows that can release an operation, as if there were nobody else; `None` if it is about to be
 /// released.
-pub(super) fn known_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+pub(super) fn known_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Several> {
     let entry = tables.channels.get(op.channel)?;
     let tally = picture.tallies.get(op.channel as usize)?.as_ref()?;
     let holders = |side| entry.holders(side).iter().copied();
-    let mut releasers: Vec<u32> = match op.wait.operation {
+    let mut releasers: Several = match op.wait.operation {
         // Poison does not touch what was accepted.
         Operation::Accepted => return Some(op.acceptor.into_iter().collect()),
         // Whoever waits is about to hear of it.
@@ -447,7 +486,7 @@ pub(super) fn known_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Op
                 (false, true) => holders(Side::Sending).collect(),
                 // Which side it waits for is not seen. If it is its own too, it waits for itself.
                 _ => {
-                    let mut all: Vec<u32> = holders(Side::Sending).collect();
+                    let mut all: Several = holders(Side::Sending).collect();
                     all.extend(holders(Side::Receiving));
                     all
                 }
@@ -459,11 +498,11 @@ pub(super) fn known_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Op
         return None;
     }
     let others = |poisoner: &&u32| **poisoner != op.process;
-    releasers.extend(entry.poisoners().iter().filter(others));
+    releasers.extend(entry.poisoners().iter().filter(others).copied());
     Some(releasers)
 }
 
-fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>> {
+fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Several> {
     let releasers = releasers(tables, picture, op)?;
     Some(with_those_that_may_fail(tables, op, releasers))
 }
@@ -476,8 +515,8 @@ fn all_releasers(tables: &Tables, picture: &Picture, op: &Op) -> Option<Vec<u32>
 pub(super) fn with_those_that_may_fail(
     tables: &Tables,
     op: &Op,
-    mut releasers: Vec<u32>,
-) -> Vec<u32> {
+    mut releasers: Several,
+) -> Several {
     let Some(entry) = tables.channels.get(op.channel) else {
         return releasers;
     };
@@ -491,29 +530,49 @@ pub(super) fn with_those_that_may_fail(
     };
     let holders = entry.holders(Side::Sending).iter();
     let holders = holders.chain(entry.holders(Side::Receiving));
-    releasers.extend(holders.filter(may_fail).filter(|&&id| id != op.process));
+    let others = |id: &&u32| **id != op.process;
+    releasers.extend(holders.filter(may_fail).filter(others).copied());
     releasers
 }
 
-/// As names, in alphabetical order.
-pub(super) fn names(tables: &Tables, processes: impl IntoIterator<Item = u32>) -> Vec<String> {
-    let mut names: Vec<String> = processes
+/// As names, in alphabetical order, each once; and by their serials, in the order of the names.
+pub(super) fn names(
+    tables: &Tables,
+    processes: impl IntoIterator<Item = u32>,
+) -> (Vec<String>, Vec<u64>) {
+    let mut all: Vec<(&str, u64)> = processes
         .into_iter()
-        .filter_map(|id| Some(tables.processes.get(id)?.name.to_string()))
+        .filter_map(|id| tables.processes.get(id))
+        .map(|entry| (&*entry.name, entry.serial))
         .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    all.sort_unstable();
+    all.dedup();
+    let serials = all.iter().map(|&(_, serial)| serial).collect();
+    all.dedup_by_key(|(name, _)| *name);
+    let names = all.into_iter().map(|(name, _)| name.to_owned());
+    (names.collect(), serials)
 }
 
 /// An operation in words.
 pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
     let releasers = if op.wait.is_woken {
-        Some(Vec::new())
+        Some(Several::new())
     } else {
         releasers(tables, picture, op)
     };
     let entry = tables.channels.get(op.channel);
+    let is_open = releasers.is_none();
+    let (waits_for, waits_for_ids) = match (releasers, entry) {
+        (Some(releasers), _) => names(tables, releasers),
+        (None, Some(entry)) => {
+            let side = match op.wait.operation {
+                Operation::Receive => Side::Sending,
+                _ => Side::Receiving,
+            };
+            names(tables, entry.holders(side).iter().copied())
+        }
+        (None, None) => Default::default(),
+    };
     Wait {
         operation: match op.wait.operation {
             Operation::Send => Waiting::Send,
@@ -525,21 +584,13 @@ pub(super) fn describe_op(tables: &Tables, picture: &Picture, op: &Op) -> Wait {
         channel: entry
             .map(|entry| entry.name.to_string())
             .unwrap_or_default(),
+        channel_id: entry.map(|entry| entry.serial).unwrap_or_default(),
         site: op.wait.location.into(),
         is_one_of_all: op.wait.is_one_of_all,
         is_stranded: op.wait.is_woken,
-        is_open: releasers.is_none(),
-        waits_for: match (releasers, entry) {
-            (Some(releasers), _) => names(tables, releasers),
-            (None, Some(entry)) => {
-                let side = match op.wait.operation {
-                    Operation::Receive => Side::Sending,
-                    _ => Side::Receiving,
-                };
-                names(tables, entry.holders(side).iter().copied())
-            }
-            (None, None) => Vec::new(),
-        },
+        is_open,
+        waits_for,
+        waits_for_ids,
     }
 }
 
@@ -573,8 +624,12 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
         })
         .collect();
     let cycle = cycle::shortest(&all, &edges);
+    let entry = |id| tables.processes.get(id);
     let blocked = |id: u32| Blocked {
-        process: names(tables, [id]).pop().unwrap_or_default(),
+        process: entry(id)
+            .map(|entry| entry.name.to_string())
+            .unwrap_or_default(),
+        process_id: entry(id).map(|entry| entry.serial).unwrap_or_default(),
         waits: waits
             .get(&id)
             .into_iter()
@@ -598,145 +653,5 @@ fn describe(registry: &Registry, tables: &Tables, picture: &Picture, members: &[
         is_total,
         cycle: cycle.iter().map(|&id| blocked(id)).collect(),
         others: others.map(|&id| blocked(id)).collect(),
-    }
-}
-
-mod cycle {
-    use std::collections::{HashMap, HashSet, VecDeque};
-
-    /// How many processes a shortest cycle is looked for from: in a large knot any short one will do.
-    const STARTS_MAX: usize = 64;
-
-    /// A shortest cycle among `all`, from the process with the lowest number on; empty if there is none.
-    pub(super) fn shortest(all: &[u32], edges: &HashMap<u32, Vec<u32>>) -> Vec<u32> {
-        let edges = on_the_way_to_cycles(all, edges);
-        // A walk among these never ends, so it comes to go round in a cycle; that is where to look first.
-        let first = all.iter().filter(|id| edges.contains_key(id));
-        let mut starts: Vec<u32> = first
-            .take(STARTS_MAX)
-            .filter_map(|&id| on_cycle(id, &edges))
-            .collect();
-        starts.sort_unstable();
-        starts.dedup();
-        let cycles = starts.iter().filter_map(|&start| from(start, &edges));
-        let shortest = cycles.min_by_key(Vec::len).unwrap_or_default();
-        rotated(shortest)
-    }
-
-    /// The edges from which a cycle can be reached: who waits for nobody is left out, again and again.
-    fn on_the_way_to_cycles(all: &[u32], edges: &HashMap<u32, Vec<u32>>) -> HashMap<u32, Vec<u32>> {
-        let inside: HashSet<u32> = all.iter().copied().collect();
-        let mut left: HashMap<u32, Vec<u32>> = HashMap::new();
-        let mut back: HashMap<u32, Vec<u32>> = HashMap::new();
-        let mut ends = Vec::new();
-        for &from in all {
-            let to = edges.get(&from).into_iter().flatten().copied();
-            let to: Vec<u32> = to.filter(|id| inside.contains(id)).collect();
-            for &id in &to {
-                back.entry(id).or_default().push(from);
-            }
-            if to.is_empty() {
-                ends.push(from);
-            } else {
-                left.insert(from, to);
-            }
-        }
-        let mut degree: HashMap<u32, usize> = left.iter().map(|(&id, to)| (id, to.len())).collect();
-        while let Some(end) = ends.pop() {
-            for from in back.remove(&end).unwrap_or_default() {
-                if let Some(degree) = degree.get_mut(&from) {
-                    *degree -= 1;
-                    if *degree == 0 {
-                        left.remove(&from);
-                        ends.push(from);
-                    }
-                }
-            }
-        }
-        let kept: HashSet<u32> = left.keys().copied().collect();
-        for to in left.values_mut() {
-            to.retain(|id| kept.contains(id));
-        }
-        left
-    }
-
-    fn on_cycle(start: u32, edges: &HashMap<u32, Vec<u32>>) -> Option<u32> {
-        let next = |id: u32| edges.get(&id)?.first().copied();
-        // Brent's way of finding a cycle with two pointers.
-        let (mut slow, mut fast) = (start, next(start)?);
-        let (mut power, mut length) = (1_u64, 1_u64);
-        while slow != fast {
-            if power == length {
-                slow = fast;
-                power *= 2;
-                length = 0;
-            }
-            fast = next(fast)?;
-            length += 1;
-        }
-        Some(slow)
-    }
-
-    /// The shortest way from `start` back to it.
-    fn from(start: u32, edges: &HashMap<u32, Vec<u32>>) -> Option<Vec<u32>> {
-        let mut came_from: HashMap<u32, u32> = HashMap::new();
-        let mut queue = VecDeque::from([start]);
-        while let Some(here) = queue.pop_front() {
-            for &there in edges.get(&here).into_iter().flatten() {
-                if there == start {
-                    let mut way = vec![here];
-                    let mut at = here;
-                    while at != start {
-                        at = *came_from.get(&at)?;
-                        way.push(at);
-                    }
-                    way.reverse();
-                    return Some(way);
-                }
-                came_from.entry(there).or_insert_with(|| {
-                    queue.push_back(there);
-                    here
-                });
-            }
-        }
-        None
-    }
-
-    fn rotated(mut cycle: Vec<u32>) -> Vec<u32> {
-        let first = cycle.iter().enumerate().min_by_key(|(_, id)| **id);
-        if let Some((at, _)) = first {
-            cycle.rotate_left(at);
-        }
-        cycle
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        fn shortest_of(edges: &[(u32, &[u32])]) -> Vec<u32> {
-            let all: Vec<u32> = edges.iter().map(|(from, _)| *from).collect();
-            let edges = edges.iter().map(|(from, to)| (*from, to.to_vec()));
-            shortest(&all, &edges.collect())
-        }
-
-        #[test]
-        fn a_cycle_is_found_behind_an_edge_that_leads_nowhere() {
-            assert_eq!(
-                shortest_of(&[(1, &[9, 2]), (2, &[3]), (3, &[1]), (9, &[])]),
-                [1, 2, 3]
-            );
-        }
-
-        #[test]
-        fn the_shorter_of_two_is_told() {
-            let edges: &[(u32, &[u32])] = &[(1, &[2]), (2, &[3]), (3, &[1]), (4, &[5]), (5, &[4])];
-            assert_eq!(shortest_of(edges), [4, 5]);
-        }
-
-        #[test]
-        fn where_there_is_none_none_is_found() {
-            assert_eq!(shortest_of(&[(1, &[2]), (2, &[3]), (3, &[])]), [0; 0]);
-        }
     }
 }

@@ -1,14 +1,11 @@
 //! A snapshot as metrics, in the text format of Prometheus (version 0.0.4).
 //!
-//! A series must not occur twice, and two processes may have one name: what is called by one name is one series, with
-//! the sum of what is counted and the largest of what is not.
+//! A series must not occur twice, and two processes may have one name: so each series has the number of its process or
+//! channel as a label of its own, `id`. Whoever wants them together sums over it.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{Display, Write},
-};
+use std::fmt::{Display, Write};
 
-use super::snapshot::{Doing, Snapshot};
+use super::snapshot::{ChannelSeen, Doing, ProcessSeen, Snapshot};
 
 const STATES: [(Doing, &str); 5] = [
     (Doing::NotBegun, "not_begun"),
@@ -22,7 +19,9 @@ impl Snapshot {
     /// The snapshot as metrics in the text format of Prometheus, to be served as
     /// `text/plain; version=0.0.4; charset=utf-8`.
     ///
-    /// There are three series for each process and six for each channel, by their names.
+    /// There are three series for each process and six for each channel, by their names and numbers: in
+    /// `handover_channel_handed_over_total{network="n",channel="jobs",id="3"}` the `id` is [`ChannelSeen::id`]. A process
+    /// that is started anew has a new number, and so new series; `sum by (process)` goes by the name alone.
     #[must_use]
     pub fn to_prometheus(&self) -> String {
         let mut page = Page {
@@ -47,9 +46,9 @@ impl Page {
         let _ = writeln!(self.text, "# TYPE handover_{name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, label: Option<(&str, &str)>, value: impl Display) {
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let _ = write!(self.text, "handover_{name}{{network=\"{}\"", self.network);
-        if let Some((key, text)) = label {
+        for (key, text) in labels {
             let _ = write!(self.text, ",{key}=\"{}\"", escaped(text));
         }
         let _ = writeln!(self.text, "}} {value}");
@@ -57,7 +56,7 @@ impl Page {
 
     fn network_wide(&mut self, snapshot: &Snapshot) {
         self.family("running", "gauge", "Whether the network runs.");
-        self.sample("running", None, u8::from(snapshot.is_running));
+        self.sample("running", &[], u8::from(snapshot.is_running));
         self.family(
             "processes",
             "gauge",
@@ -66,7 +65,7 @@ impl Page {
         for (state, name) in STATES {
             let processes = snapshot.processes.iter();
             let count = processes.filter(|process| process.state == state).count();
-            self.sample("processes", Some(("state", name)), count);
+            self.sample("processes", &[("state", name)], count);
         }
         self.family(
             "deadlocked_processes",
@@ -75,102 +74,87 @@ impl Page {
         );
         let deadlocked = snapshot.deadlock.as_ref();
         let count = deadlocked.map_or(0, |deadlock| deadlock.processes().count());
-        self.sample("deadlocked_processes", None, count);
+        self.sample("deadlocked_processes", &[], count);
         self.family(
             "unsent_ends_total",
             "counter",
             "Processes that have ended with a message that nobody has taken.",
         );
-        self.sample("unsent_ends_total", None, snapshot.unsent_count);
+        self.sample("unsent_ends_total", &[], snapshot.unsent_count);
     }
 
     fn processes(&mut self, snapshot: &Snapshot) {
-        let mut by_name: BTreeMap<&str, (f64, f64, u64)> = BTreeMap::new();
-        for process in &snapshot.processes {
-            let (blocked, by, for_ms) = by_name.entry(&process.name).or_default();
-            *blocked = blocked.max(process.blocked_part);
-            *by = by.max(process.waited_for_by);
-            *for_ms = process.for_ms.max(*for_ms);
-        }
-        let mut family = |name, help, value: fn(&(f64, f64, u64)) -> f64| {
+        let mut family = |name, help, value: fn(&ProcessSeen) -> f64| {
             self.family(name, "gauge", help);
-            for (process, values) in &by_name {
-                self.sample(name, Some(("process", process)), value(values));
+            for process in &snapshot.processes {
+                let id = process.id.to_string();
+                let labels = [("process", &*process.name), ("id", &id)];
+                self.sample(name, &labels, value(process));
             }
         };
         family(
             "process_blocked_ratio",
             "The part of the last seconds in which the process was blocked at channels.",
-            |values| values.0,
+            |process| process.blocked_part,
         );
         family(
             "process_waited_for_by",
             "How many others have waited for the process lately, on an average.",
-            |values| values.1,
+            |process| process.waited_for_by,
         );
         #[expect(clippy::cast_precision_loss, reason = "some 300,000 years are exact")]
         family(
             "process_unmoved_seconds",
             "For how long the process has not moved.",
-            |values| values.2 as f64 / 1_000.0,
+            |process| process.for_ms as f64 / 1_000.0,
         );
     }
 
     fn channels(&mut self, snapshot: &Snapshot) {
-        // Handed over; sends and receives that wait; credit unused and untaken; poisoned.
-        let mut by_name: BTreeMap<&str, [u64; 6]> = BTreeMap::new();
-        for channel in &snapshot.channels {
-            let sums = by_name.entry(&channel.name).or_default();
-            let values = [
-                channel.handed_over,
-                channel.sends_waiting as u64,
-                channel.receives_waiting as u64,
-                channel.credit_unused as u64,
-                channel.credit_untaken as u64,
-                u64::from(channel.is_poisoned),
-            ];
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = sum.saturating_add(value);
-            }
-        }
-        let families = [
-            (
-                "channel_handed_over_total",
-                "counter",
-                "Messages that have changed hands.",
-            ),
-            (
-                "channel_sends_waiting",
-                "gauge",
-                "Operations that wait to send.",
-            ),
-            (
-                "channel_receives_waiting",
-                "gauge",
-                "Operations that wait to receive.",
-            ),
-            (
-                "channel_credit_unused",
-                "gauge",
-                "Credit that no send has used.",
-            ),
-            (
-                "channel_credit_untaken",
-                "gauge",
-                "Messages within credit that nobody has taken.",
-            ),
-            (
-                "channel_poisoned",
-                "gauge",
-                "Whether the channel was poisoned.",
-            ),
-        ];
-        for (at, (name, kind, help)) in families.into_iter().enumerate() {
+        let mut family = |name, kind, help, value: fn(&ChannelSeen) -> u64| {
             self.family(name, kind, help);
-            for (channel, values) in &by_name {
-                self.sample(name, Some(("channel", channel)), values[at]);
+            for channel in &snapshot.channels {
+                let id = channel.id.to_string();
+                let labels = [("channel", &*channel.name), ("id", &id)];
+                self.sample(name, &labels, value(channel));
             }
-        }
+        };
+        family(
+            "channel_handed_over_total",
+            "counter",
+            "Messages that have changed hands.",
+            |channel| channel.handed_over,
+        );
+        family(
+            "channel_sends_waiting",
+            "gauge",
+            "Operations that wait to send.",
+            |channel| channel.sends_waiting as u64,
+        );
+        family(
+            "channel_receives_waiting",
+            "gauge",
+            "Operations that wait to receive.",
+            |channel| channel.receives_waiting as u64,
+        );
+        family(
+            "channel_credit_unused",
+            "gauge",
+            "Credit that no send has used.",
+            |channel| channel.credit_unused as u64,
+        );
+        family(
+            "channel_credit_untaken",
+            "gauge",
+            "Messages within credit that nobody has taken.",
+            |channel| channel.credit_untaken as u64,
+        );
+        family(
+            "channel_poisoned",
+            "gauge",
+            "Whether the channel was poisoned.",
+            |channel| u64::from(channel.is_poisoned),
+        );
     }
 }
 
@@ -194,31 +178,38 @@ mod tests {
             "handover_processes{network=\"chain\",state=\"running\"} 0",
             "handover_deadlocked_processes{network=\"chain\"} 3",
             "handover_unsent_ends_total{network=\"chain\"} 1",
-            "handover_process_blocked_ratio{network=\"chain\",process=\"c\"} 0.5",
-            "handover_process_waited_for_by{network=\"chain\",process=\"a\"} 1.5",
-            "handover_process_unmoved_seconds{network=\"chain\",process=\"a\"} 1.9",
+            "handover_process_blocked_ratio{network=\"chain\",process=\"c\",id=\"13\"} 0.5",
+            "handover_process_waited_for_by{network=\"chain\",process=\"a\",id=\"11\"} 1.5",
+            "handover_process_unmoved_seconds{network=\"chain\",process=\"a\",id=\"11\"} 1.9",
             "# TYPE handover_channel_handed_over_total counter",
-            "handover_channel_handed_over_total{network=\"chain\",channel=\"up\"} 7",
-            "handover_channel_receives_waiting{network=\"chain\",channel=\"side\"} 1",
-            "handover_channel_credit_unused{network=\"chain\",channel=\"side\"} 2",
-            "handover_channel_credit_untaken{network=\"chain\",channel=\"side\"} 1",
+            "handover_channel_handed_over_total{network=\"chain\",channel=\"up\",id=\"21\"} 7",
+            "handover_channel_receives_waiting{network=\"chain\",channel=\"side\",id=\"23\"} 1",
+            "handover_channel_credit_unused{network=\"chain\",channel=\"side\",id=\"23\"} 2",
+            "handover_channel_credit_untaken{network=\"chain\",channel=\"side\",id=\"23\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "no {line}\nin {text}");
         }
     }
 
     #[test]
-    fn processes_of_one_name_are_one_series() {
-        let mut snapshot = sample::chain();
-        let mut twin = snapshot.processes[0].clone();
-        twin.blocked_part = 0.25;
-        snapshot.processes.push(twin);
-        let text = snapshot.to_prometheus();
-        let series = text
+    fn twins_are_series_of_their_own() {
+        let text = sample::twins().to_prometheus();
+        let mut series: Vec<&str> = text
             .lines()
-            .filter(|line| line.starts_with("handover_process_blocked_ratio{"))
-            .filter(|line| line.contains("process=\"a\""));
-        assert_eq!(series.collect::<Vec<_>>().len(), 1);
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(series, _)| series)
+            .collect();
+        for id in [12, 13] {
+            let one = format!(
+                "handover_process_blocked_ratio{{network=\"twins\",process=\"clerk\",id=\"{id}\"}}"
+            );
+            assert!(series.contains(&&*one), "no {one}\nin {text}");
+        }
+        let count = series.len();
+        series.sort_unstable();
+        series.dedup();
+        assert_eq!(series.len(), count, "a series occurs twice:\n{text}");
     }
 
     #[test]

@@ -123,6 +123,7 @@ mod attached;
 mod blocking;
 mod body;
 mod custody;
+mod cycle;
 mod dot;
 mod early;
 mod ending;
@@ -152,7 +153,9 @@ mod snapshot;
 mod table;
 mod threads;
 mod trace;
+mod twins;
 mod undecided;
+mod waiters;
 mod watch;
 mod workers;
 

@@ -321,7 +321,7 @@ impl Network {
     }
 
     /// Says what follows when some processes are deadlocked while others still run. The default is
-    /// [`OnDeadlock::Return`]. When no process can go on the run ends in any case.
+    /// [`OnDeadlock::Return`]. When no process can go on the run ends in any case, but for [`OnDeadlock::Ignore`].
     pub fn on_deadlock(&mut self, policy: OnDeadlock) -> &mut Self {
         self.on_deadlock = policy;
         self
@@ -349,8 +349,9 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`RunError::Deadlock`] when processes wait for each other and nobody else can release them: within 100 ms, with
-    /// the cycle in it. [`RunError::Failed`] or [`RunError::Panicked`] for the first process that failed, after all
+    /// [`RunError::Deadlock`] when processes wait for each other and nobody else can release them, with the cycle in it:
+    /// within 100 ms, unless there are so many processes that looking that often would take more than a fiftieth of a
+    /// processor. [`RunError::Failed`] or [`RunError::Panicked`] for the first process that failed, after all
     /// have ended.
     ///
     /// # Panics

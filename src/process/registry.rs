@@ -61,13 +61,15 @@ pub(super) struct ProcessEntry {
     pub(super) is_open: bool,
     /// It has failed, and is about to poison what it holds.
     pub(super) has_failed: bool,
-    /// No other process ever has the same.
+    /// No other process or channel ever has the same.
     pub(super) serial: u64,
     pub(super) history: Cell<History>,
 }
 
 pub(super) struct ChannelEntry {
     pub(super) name: Box<str>,
+    /// No other channel or process ever has the same.
+    pub(super) serial: u64,
     pub(super) observed: Arc<dyn Observed>,
     pub(super) senders: SmallVec<[u32; 1]>,
     pub(super) receivers: SmallVec<[u32; 1]>,
@@ -311,11 +313,11 @@ impl Registry {
         read(&self.tables.lock())
     }
 
-    /// As [`read`](Self::read), where the channels are looked at too, all of them.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Tables) -> R) -> R {
-        let tables = self.tables.lock();
+    /// For while all channels are looked at: the thread that owns some of them takes their locks as everybody does,
+    /// which costs it time, so this is to be as short as it can be.
+    pub(super) fn among_channels<R>(&self, look: impl FnOnce() -> R) -> R {
         let _suspension = self.home.suspend_bias_for_long();
-        look(&tables)
+        look()
     }
 
     pub(super) fn add_channel<T: Send + 'static>(&self, name: &str, channel: &Unbound<T>) -> u32 {
@@ -327,6 +329,7 @@ impl Registry {
             id,
             ChannelEntry {
                 name: name.into(),
+                serial: version,
                 observed: channel.observed(),
                 senders: SmallVec::new(),
                 receivers: SmallVec::new(),

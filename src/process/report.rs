@@ -75,10 +75,14 @@ pub struct Wait {
     pub operation: Waiting,
     /// The channel, by its full name.
     pub channel: String,
+    /// The [number](super::ChannelSeen::id) of that channel.
+    pub channel_id: u64,
     /// Where in the source the operation was begun.
     pub site: Site,
-    /// Who could release it, by full names, in alphabetical order.
+    /// Who could release it, by full names, in alphabetical order, each name once.
     pub waits_for: Vec<String>,
+    /// The [numbers](super::ProcessSeen::id) of all of them, in the order of their names.
+    pub waits_for_ids: Vec<u64>,
     /// Whether somebody whom the network does not know could release it too: an end of the channel is open.
     pub is_open: bool,
     /// Whether the process needs this one whatever becomes of the others ([`send_to_all`](super::send_to_all));
@@ -114,6 +118,8 @@ impl fmt::Display for Wait {
 pub struct Blocked {
     /// The process, by its full name.
     pub process: String,
+    /// The [number](super::ProcessSeen::id) of that process.
+    pub process_id: u64,
     /// What it waits for; nothing, if there is nothing left that could wake it.
     pub waits: Vec<Wait>,
 }
@@ -198,6 +204,13 @@ const OTHERS_NAMED: usize = 8;
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.distinct().write(f)
+    }
+}
+
+impl Deadlock {
+    /// As a sentence, in which processes are told apart by their names.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("deadlock: ")?;
         let told = if self.cycle.is_empty() {
             &self.others

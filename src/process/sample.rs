@@ -28,21 +28,27 @@ fn site(line: u32) -> Site {
     }
 }
 
-fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &str) -> Wait {
+/// A name and its number.
+type Id<'a> = (&'a str, u64);
+
+fn wait(operation: Waiting, channel: Id<'_>, line: u32, waits_for: Id<'_>) -> Wait {
     Wait {
         operation,
-        channel: channel.to_owned(),
+        channel: channel.0.to_owned(),
+        channel_id: channel.1,
         site: site(line),
-        waits_for: vec![waits_for.to_owned()],
+        waits_for: vec![waits_for.0.to_owned()],
+        waits_for_ids: vec![waits_for.1],
         is_open: false,
         is_one_of_all: false,
         is_stranded: false,
     }
 }
 
-fn process(name: &str, for_ms: u64, blocked_part: f64, waits: Vec<Wait>) -> ProcessSeen {
+fn process(of: Id<'_>, for_ms: u64, blocked_part: f64, waits: Vec<Wait>) -> ProcessSeen {
     ProcessSeen {
-        name: name.to_owned(),
+        id: of.1,
+        name: of.0.to_owned(),
         kind: Kind::Process,
         state: Doing::Blocked,
         for_ms,
@@ -53,11 +59,14 @@ fn process(name: &str, for_ms: u64, blocked_part: f64, waits: Vec<Wait>) -> Proc
     }
 }
 
-fn channel(name: &str, sender: &str, receiver: &str) -> ChannelSeen {
+fn channel(of: Id<'_>, sender: Id<'_>, receiver: Id<'_>) -> ChannelSeen {
     ChannelSeen {
-        name: name.to_owned(),
-        senders: vec![sender.to_owned()],
-        receivers: vec![receiver.to_owned()],
+        id: of.1,
+        name: of.0.to_owned(),
+        senders: vec![sender.0.to_owned()],
+        sender_ids: vec![sender.1],
+        receivers: vec![receiver.0.to_owned()],
+        receiver_ids: vec![receiver.1],
         open_ends: 0,
         poisoners: Vec::new(),
         outside_poisoners: 0,
@@ -71,22 +80,28 @@ fn channel(name: &str, sender: &str, receiver: &str) -> ChannelSeen {
     }
 }
 
+fn blocked(process: Id<'_>, wait: &Wait) -> Blocked {
+    Blocked {
+        process: process.0.to_owned(),
+        process_id: process.1,
+        waits: vec![wait.clone()],
+    }
+}
+
 /// `a` and `b` wait for each other, and `c` for `a`.
 pub(in crate::process) fn chain() -> Snapshot {
-    let up = wait(Waiting::Send, "up", 31, "b");
-    let down = wait(Waiting::Send, "down", 44, "a");
-    let side = wait(Waiting::Receive, "side", 60, "a");
-    let blocked = |process: &str, wait: &Wait| Blocked {
-        process: process.to_owned(),
-        waits: vec![wait.clone()],
-    };
+    let [a_id, b_id, c_id] = [("a", 11), ("b", 12), ("c", 13)];
+    let [up_id, down_id, side_id] = [("up", 21), ("down", 22), ("side", 23)];
+    let up = wait(Waiting::Send, up_id, 31, b_id);
+    let down = wait(Waiting::Send, down_id, 44, a_id);
+    let side = wait(Waiting::Receive, side_id, 60, a_id);
     let deadlock = Deadlock {
         network: "chain".to_owned(),
         is_total: true,
-        cycle: vec![blocked("a", &up), blocked("b", &down)],
-        others: vec![blocked("c", &side)],
+        cycle: vec![blocked(a_id, &up), blocked(b_id, &down)],
+        others: vec![blocked(c_id, &side)],
     };
-    let mut a = process("a", 1_900, 1.0, vec![up]);
+    let mut a = process(a_id, 1_900, 1.0, vec![up]);
     a.waited_for_by = 1.5;
     Snapshot {
         network: "chain".to_owned(),
@@ -94,18 +109,18 @@ pub(in crate::process) fn chain() -> Snapshot {
         is_running: false,
         processes: vec![
             a,
-            process("b", 1_900, 1.0, vec![down]),
-            process("c", 300, 0.5, vec![side]),
+            process(b_id, 1_900, 1.0, vec![down]),
+            process(c_id, 300, 0.5, vec![side]),
         ],
         channels: vec![
             ChannelSeen {
                 handed_over: 7,
                 sends_waiting: 1,
-                ..channel("up", "a", "b")
+                ..channel(up_id, a_id, b_id)
             },
             ChannelSeen {
                 sends_waiting: 1,
-                ..channel("down", "b", "a")
+                ..channel(down_id, b_id, a_id)
             },
             ChannelSeen {
                 handed_over: 3,
@@ -114,12 +129,13 @@ pub(in crate::process) fn chain() -> Snapshot {
                 credit_unused: 2,
                 credit_untaken: 1,
                 open_ends: 1,
-                ..channel("side", "a", "c")
+                ..channel(side_id, a_id, c_id)
             },
         ],
         deadlock: Some(deadlock),
         bottleneck: Some(Bottleneck {
             process: "a".to_owned(),
+            process_id: 11,
             waited_for_by: 1.5,
         }),
         undecided: None,
@@ -131,22 +147,58 @@ pub(in crate::process) fn chain() -> Snapshot {
     }
 }
 
+/// Two that have one name, `clerk`, and two channels that do: `desk` waits for both, and is deadlocked with the first.
+pub(in crate::process) fn twins() -> Snapshot {
+    let [desk, first, second] = [("desk", 11), ("clerk", 12), ("clerk", 13)];
+    let [to, from] = [("form", 21), ("form", 22)];
+    let mut asks = wait(Waiting::Send, to, 31, first);
+    asks.waits_for_ids.push(second.1);
+    let answers = wait(Waiting::Send, from, 44, desk);
+    let mut forms = channel(to, desk, first);
+    forms.receiver_ids.push(second.1);
+    Snapshot {
+        network: "twins".to_owned(),
+        age_ms: 2_000,
+        is_running: false,
+        processes: vec![
+            process(desk, 1_900, 1.0, vec![asks.clone()]),
+            process(first, 1_900, 1.0, vec![answers.clone()]),
+            process(second, 300, 0.5, vec![answers.clone()]),
+        ],
+        channels: vec![forms, channel(from, second, desk)],
+        deadlock: Some(Deadlock {
+            network: "twins".to_owned(),
+            is_total: true,
+            cycle: vec![blocked(desk, &asks), blocked(first, &answers)],
+            others: vec![blocked(second, &answers)],
+        }),
+        bottleneck: Some(Bottleneck {
+            process: "clerk".to_owned(),
+            process_id: 13,
+            waited_for_by: 1.0,
+        }),
+        undecided: None,
+        unsent: Vec::new(),
+        unsent_count: 0,
+    }
+}
+
 /// Processes and channels of these names, each of which waits for the next.
 pub(in crate::process) fn named(names: &[&str]) -> Snapshot {
-    let next = |at: usize| names[(at + 1) % names.len()];
-    let all = || names.iter().enumerate();
+    let of = |at: usize| (names[at % names.len()], (at % names.len()) as u64);
+    let all = || 0..names.len();
     Snapshot {
         network: names[0].to_owned(),
         age_ms: 1,
         is_running: true,
         processes: all()
-            .map(|(at, name)| {
-                let wait = wait(Waiting::Send, name, 1, next(at));
-                process(name, 1, 0.0, vec![wait])
+            .map(|at| {
+                let wait = wait(Waiting::Send, of(at), 1, of(at + 1));
+                process(of(at), 1, 0.0, vec![wait])
             })
             .collect(),
         channels: all()
-            .map(|(at, name)| channel(name, name, next(at)))
+            .map(|at| channel(of(at), of(at), of(at + 1)))
             .collect(),
         deadlock: None,
         bottleneck: None,

@@ -1,10 +1,6 @@
 //! Everything about a network at one moment: who waits for whom, since when, and where it is held up.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use super::{
     ending::Unsent,
@@ -12,6 +8,7 @@ use super::{
     registry::{ProcessEntry, Registry, Side, Tables},
     report::{Deadlock, Kind, Wait},
     undecided::{self, Undecided},
+    waiters::Waiters,
 };
 use crate::{
     channel::observe::Operation,
@@ -28,6 +25,11 @@ impl Observer {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
         registry.note_observer();
         Self { registry }
+    }
+
+    #[cfg(test)]
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// The name of the network.
@@ -105,6 +107,9 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProcessSeen {
+    /// A number that no other process or channel of the network has or will have, and that it keeps. Two processes may
+    /// have one name; by this they are told apart.
+    pub id: u64,
     /// Its full name.
     pub name: String,
     /// Who polls it.
@@ -159,12 +164,18 @@ impl fmt::Display for Doing {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChannelSeen {
+    /// A number that no other channel or process of the network has or will have, and that it keeps.
+    pub id: u64,
     /// Its full name.
     pub name: String,
-    /// The processes that hold a sending end, by full names.
+    /// The processes that hold a sending end, by full names, in alphabetical order, each name once.
     pub senders: Vec<String>,
-    /// The processes that hold a receiving end, by full names.
+    /// The [numbers](ProcessSeen::id) of all of them, in the order of their names.
+    pub sender_ids: Vec<u64>,
+    /// The processes that hold a receiving end, by full names, in alphabetical order, each name once.
     pub receivers: Vec<String>,
+    /// The [numbers](ProcessSeen::id) of all of them, in the order of their names.
+    pub receiver_ids: Vec<u64>,
     /// Ends that somebody has whom the network does not know, or that are under way in a parcel.
     pub open_ends: u32,
     /// The processes that have the right to poison it, by full names.
@@ -195,6 +206,8 @@ pub struct ChannelSeen {
 pub struct Bottleneck {
     /// The process, by its full name.
     pub process: String,
+    /// Its [number](ProcessSeen::id).
+    pub process_id: u64,
     /// How many others have waited for it lately, on an average.
     pub waited_for_by: f64,
 }
@@ -300,12 +313,12 @@ pub(super) fn note(registry: &Registry, tables: &Tables, picture: &Picture) {
     let waited_for_by = if picture.processes.len() <= MEASURED_MAX {
         waited_for_by(tables, picture)
     } else {
-        HashMap::new()
+        Vec::new()
     };
     for (id, entry) in tables.processes.iter() {
         if let Some(seen) = &picture.processes[id as usize] {
             let mut history = entry.history.get();
-            let by = waited_for_by.get(&id).copied().unwrap_or(0);
+            let by = waited_for_by.get(id as usize).copied().unwrap_or(0);
             history.look(now_ms, weight, seen.status.turn(), is_blocked(seen), by);
             entry.history.set(history);
         }
@@ -323,9 +336,12 @@ fn is_blocked(seen: &Seen) -> bool {
     matches!(seen.status.state(), TaskState::Blocked | TaskState::Timed) && seen.found() > 0
 }
 
-/// For each process that is not blocked itself: how many wait for it, directly or through others.
-fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
-    let mut waits_for: HashMap<u32, Vec<u32>> = HashMap::new();
+/// How many wait for each process, by number, directly or through others; 0 for those that are blocked themselves.
+fn waited_for_by(tables: &Tables, picture: &Picture) -> Vec<usize> {
+    let count = picture.processes.len();
+    let mut waits = vec![false; count];
+    // From those who do not wait, against the direction of waiting.
+    let mut waited_for = Waiters::of(count);
     for op in &picture.ops {
         let blocked = picture.processes[op.process as usize].as_ref();
         if op.wait.is_woken || !blocked.is_some_and(is_blocked) {
@@ -336,37 +352,38 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
                 Operation::Receive => Side::Sending,
                 _ => Side::Receiving,
             };
-            waits_for
-                .entry(op.process)
-                .or_default()
-                .extend(entry.holders(side).iter().filter(|&&id| id != op.process));
-        }
-    }
-    // From those who do not wait, against the direction of waiting.
-    let mut waited_for: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (&waiter, others) in &waits_for {
-        for &other in others {
-            waited_for.entry(other).or_default().push(waiter);
+            waits[op.process as usize] = true;
+            for &other in entry.holders(side).iter().filter(|&&id| id != op.process) {
+                waited_for.add(other, op.process as usize);
+            }
         }
     }
     let mut steps_left = STEPS_MAX;
-    let mut counts = HashMap::new();
-    let ends = waited_for.keys().filter(|id| !waits_for.contains_key(id));
-    for &end in ends {
-        let mut found: HashSet<u32> = HashSet::new();
-        let mut stack = vec![end];
+    let mut counts = vec![0; count];
+    // By whom each was found last.
+    let mut found_by = vec![0; count];
+    let mut stack = Vec::new();
+    let ends = (0..).zip(&waits).filter(|&(_, &waits)| !waits);
+    for (end, _) in ends.filter(|&(end, _)| waited_for.has_any(end)) {
+        stack.push(end);
+        let mut found = 0;
         while let Some(here) = stack.pop() {
-            for &waiter in waited_for.get(&here).into_iter().flatten() {
+            for waiter in waited_for.at(here) {
                 steps_left -= 1;
-                if found.insert(waiter) {
-                    stack.push(waiter);
+                if std::mem::replace(&mut found_by[waiter], end + 1) != end + 1 {
+                    found += 1;
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "it is the number of a process"
+                    )]
+                    stack.push(waiter as u32);
                 }
             }
             if steps_left <= 0 {
                 return counts;
             }
         }
-        counts.insert(end, found.len());
+        counts[end as usize] = found;
     }
     counts
 }
@@ -375,11 +392,11 @@ fn waited_for_by(tables: &Tables, picture: &Picture) -> HashMap<u32, usize> {
 
 /// What `registry` looks like now, with the deadlock that was found in it.
 pub(super) fn of(registry: &Registry, deadlock: Option<Deadlock>) -> Snapshot {
-    registry.look(|tables| take(registry, tables, deadlock))
+    registry.read(|tables| take(registry, tables, deadlock))
 }
 
 fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Snapshot {
-    let picture = graph::collect(tables);
+    let picture = graph::collect(registry, tables);
     note(registry, tables, &picture);
     let mut waits: HashMap<u32, Vec<Wait>> = HashMap::new();
     let mut waiting: HashMap<u32, (usize, usize)> = HashMap::new();
@@ -413,12 +430,18 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
         .map(|(id, entry)| {
             let tally = picture.tallies[id as usize].unwrap_or_default();
             let (sends_waiting, receives_waiting) = waiting.remove(&id).unwrap_or_default();
+            let holders = |side| graph::names(tables, entry.holders(side).iter().copied());
+            let (senders, sender_ids) = holders(Side::Sending);
+            let (receivers, receiver_ids) = holders(Side::Receiving);
             ChannelSeen {
+                id: entry.serial,
                 name: entry.name.to_string(),
-                senders: graph::names(tables, entry.holders(Side::Sending).iter().copied()),
-                receivers: graph::names(tables, entry.holders(Side::Receiving).iter().copied()),
+                senders,
+                sender_ids,
+                receivers,
+                receiver_ids,
                 open_ends: entry.open,
-                poisoners: graph::names(tables, entry.poisoners().iter().copied()),
+                poisoners: graph::names(tables, entry.poisoners().iter().copied()).0,
                 outside_poisoners: entry.outside_poisoners(),
                 handed_over: tally.handed_over,
                 per_second: f64::from(entry.rate.get().per_second),
@@ -464,6 +487,7 @@ fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now_ms: u32) -> 
         TaskState::Running | TaskState::RunningWoken | TaskState::Done => Doing::Running,
     };
     ProcessSeen {
+        id: entry.serial,
         name: entry.name.to_string(),
         kind: entry.kind,
         state,
@@ -484,6 +508,7 @@ fn bottleneck(processes: &[ProcessSeen]) -> Option<Bottleneck> {
         .max_by(|a, b| a.waited_for_by.total_cmp(&b.waited_for_by))?;
     (most.waited_for_by >= HELD_UP_MIN).then(|| Bottleneck {
         process: most.name.clone(),
+        process_id: most.id,
         waited_for_by: most.waited_for_by,
     })
 }

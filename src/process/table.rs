@@ -14,8 +14,15 @@ const WIDTH_MAX: usize = 40;
 
 impl fmt::Display for Snapshot {
     /// Who waits for whom, since when and at which line; the channels; where it is held up; and the deadlock, first of
-    /// all, if there is one.
+    /// all, if there is one. What has one name has its number with it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.distinct().write(f)
+    }
+}
+
+impl Snapshot {
+    /// As text in which processes and channels are told apart by their names.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.is_running {
             "running"
         } else {

@@ -48,3 +48,43 @@ impl Moment {
 pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
+
+/// Some work of this thread, whose time is told: on the processor, where the system can tell that, and by the clock.
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+pub(crate) struct Stint {
+    began: Instant,
+    on_processor: Option<Duration>,
+}
+
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+impl Stint {
+    pub(crate) fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            on_processor: time_on_processor(),
+        }
+    }
+
+    /// How long this thread had a processor meanwhile, and how long it took. Of the same thread.
+    pub(crate) fn end(self) -> (Option<Duration>, Duration) {
+        let on_processor = time_on_processor().zip(self.on_processor);
+        (
+            on_processor.map(|(now, before)| now.saturating_sub(before)),
+            self.began.elapsed(),
+        )
+    }
+}
+
+/// For how long this thread has had a processor since it began.
+#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+fn time_on_processor() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
+}
+
+#[cfg(not(all(target_os = "linux", not(loom), not(miri))))]
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+fn time_on_processor() -> Option<Duration> {
+    None
+}

@@ -1,11 +1,13 @@
 //! What follows a deadlock of some while others still run.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
+    task::{Context, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -189,5 +191,26 @@ fn a_closure_that_panics_is_not_the_end_of_the_watch() {
         })));
         // Once the computation has ended nobody can go on, and somebody must notice.
         assert!(way.deadlock(net).is_total);
+    }
+}
+
+#[test]
+fn an_ignored_deadlock_ends_nothing_and_whoever_looks_sees_it() {
+    let mut net = Network::new("ignored");
+    let _kept = play::add(&mut net, &PAIR, As::Processes);
+    net.on_deadlock(OnDeadlock::Ignore);
+    let observer = net.observe();
+    let mut run = pin!(net.run_async());
+    let mut poll = || {
+        let mut context = Context::from_waker(Waker::noop());
+        run.as_mut().poll(&mut context)
+    };
+    for _ in 0..10 {
+        assert!(poll().is_pending(), "nobody looks, so nobody ends it");
+        let snapshot = observer.snapshot();
+        assert!(snapshot.is_running);
+        let deadlock = snapshot.deadlock.unwrap();
+        assert!(deadlock.is_total);
+        assert_eq!(deadlock.cycle_names(), ["a", "b"]);
     }
 }

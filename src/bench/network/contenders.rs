@@ -5,12 +5,15 @@ use super::{
     record::{Order, Record},
     tasks::OnTokio,
     threads::OnThreads,
-    workload::Workload,
+    workload::{Threads, Workload},
 };
 use crate::bench::channels::{Crossbeam, Handover, Kanal, Tokio};
 
 /// What this crate's network is called.
 const OURS: &str = "handover";
+
+/// The same without the search for deadlocks: what the difference is, the search costs.
+const UNSEARCHED: &str = "handover-unsearched";
 
 /// Processes and channels of one kind.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,15 @@ const EVERYTHING: &[Workload] = &Workload::ALL;
 /// Where a buffer could make a difference: nowhere else is there more than one message under way.
 const IN_A_ROW: &[Workload] = &[Workload::CommsTime, Workload::Pipeline];
 
+/// Where the search for deadlocks could cost something: all but what is over before it was looked twice.
+const SEARCHED: &[Workload] = &[
+    Workload::CommsTime,
+    Workload::Pipeline,
+    Workload::Ring,
+    Workload::Pairs(Threads::One),
+    Workload::Pairs(Threads::Two),
+];
+
 const PROCESSES: &str = "processes";
 const TASKS: &str = "tasks of tokio";
 const THREADS: &str = "threads";
@@ -73,6 +85,12 @@ pub fn contenders() -> Vec<Contender> {
     };
     vec![
         here(OURS, PROCESSES, Record::of_light::<OnNetwork>, EVERYTHING),
+        here(
+            UNSEARCHED,
+            PROCESSES,
+            Record::of_light::<OnNetwork<false>>,
+            SEARCHED,
+        ),
         here(
             "kanal:0",
             TASKS,

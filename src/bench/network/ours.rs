@@ -1,4 +1,5 @@
-//! This crate's network: named processes, watched for deadlock, with nothing switched off.
+//! This crate's network: named processes, watched for deadlock, with nothing switched off; and beside it the same
+//! without the search for deadlocks, to show what that costs.
 
 use std::sync::mpsc;
 
@@ -9,14 +10,14 @@ use super::{
 };
 use crate::{
     bench::run::{Clocks, Run, STAGES},
-    process::{In, InToken, Network, Out, OutToken},
+    process::{In, InToken, Network, OnDeadlock, Out, OutToken},
 };
 
-/// Processes of a [`Network`].
+/// Processes of a [`Network`], which is searched for deadlocks unless `SEARCHED` is false.
 #[derive(Debug)]
-pub struct OnNetwork;
+pub struct OnNetwork<const SEARCHED: bool = true>;
 
-impl Processes for OnNetwork {
+impl<const SEARCHED: bool> Processes for OnNetwork<SEARCHED> {
     fn commstime(count: u64) -> Run {
         let clocks = Clocks::start();
         let mut net = Network::new("commstime");
@@ -59,7 +60,7 @@ impl Processes for OnNetwork {
             },
         );
         consumer(&mut net, numbers, count);
-        run(net, Threads::One);
+        run::<SEARCHED>(net, Threads::One);
         clocks.stop(4 * count + 1, None)
     }
 
@@ -79,12 +80,12 @@ impl Processes for OnNetwork {
             pass_on(&mut net, format!("stage {stage}"), from, to, count);
         }
         consumer(&mut net, from, count);
-        run(net, Threads::One);
+        run::<SEARCHED>(net, Threads::One);
         clocks.stop(count, None)
     }
 }
 
-impl LightProcesses for OnNetwork {
+impl<const SEARCHED: bool> LightProcesses for OnNetwork<SEARCHED> {
     fn ring(laps: u64, size: usize) -> Lapped {
         let mut watch = Stopwatch::start(laps, size);
         let (told, outcome) = mpsc::sync_channel(1);
@@ -117,7 +118,7 @@ impl LightProcesses for OnNetwork {
                 Ok(())
             },
         );
-        run(net, Threads::One);
+        run::<SEARCHED>(net, Threads::One);
         let watch = outcome.recv().expect("the first process has told");
         watch.ended()
     }
@@ -141,7 +142,7 @@ impl LightProcesses for OnNetwork {
             );
             pass_on(&mut net, format!("pong {pair}"), arriving, back, count);
         }
-        run(net, threads);
+        run::<SEARCHED>(net, threads);
         clocks.stop(count * size as u64, None)
     }
 }
@@ -168,7 +169,10 @@ fn pass_on(net: &mut Network, name: String, from: InToken<u64>, to: OutToken<u64
     );
 }
 
-fn run(net: Network, threads: Threads) {
+fn run<const SEARCHED: bool>(mut net: Network, threads: Threads) {
+    if !SEARCHED {
+        net.on_deadlock(OnDeadlock::Ignore);
+    }
     let result = match threads {
         Threads::One => net.run(),
         Threads::Two => net.run_threads(threads.count()),

@@ -39,7 +39,7 @@ pub fn once(client: &Client, json: bool) -> io::Result<u8> {
         line(&snapshot)?
     } else {
         clean::snapshot(&mut snapshot);
-        text(&snapshot)
+        text(&snapshot.distinct())
     };
     write(&mut Standard::output()?, &printed).map(|trouble| trouble.unwrap_or(status))
 }

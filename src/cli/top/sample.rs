@@ -5,17 +5,25 @@ use crate::process::{
     Wait, Waiting,
 };
 
+/// A number for a name: in the samples no two have one name.
+fn id(name: &str) -> u64 {
+    name.bytes()
+        .fold(1, |id, byte| id * 31 % 1_000_003 + u64::from(byte))
+}
+
 /// A wait at `pipeline.rs`.
 pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) -> Wait {
     Wait {
         operation,
         channel: channel.into(),
+        channel_id: id(channel),
         site: Site {
             file: "src/pipeline.rs".into(),
             line,
             column: 9,
         },
         waits_for: waits_for.iter().map(|name| (*name).into()).collect(),
+        waits_for_ids: waits_for.iter().map(|name| id(name)).collect(),
         is_open: false,
         is_one_of_all: false,
         is_stranded: false,
@@ -25,6 +33,7 @@ pub fn wait(operation: Waiting, channel: &str, line: u32, waits_for: &[&str]) ->
 /// A process that has been at it for two seconds.
 pub fn process_seen(name: &str, state: Doing, waits: Vec<Wait>) -> ProcessSeen {
     ProcessSeen {
+        id: id(name),
         name: name.into(),
         kind: Kind::Process,
         state,
@@ -39,9 +48,12 @@ pub fn process_seen(name: &str, state: Doing, waits: Vec<Wait>) -> ProcessSeen {
 /// A channel that nobody waits at.
 pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -> ChannelSeen {
     ChannelSeen {
+        id: id(name),
         name: name.into(),
         senders: vec![sender.into()],
+        sender_ids: vec![id(sender)],
         receivers: vec![receiver.into()],
+        receiver_ids: vec![id(receiver)],
         open_ends: 0,
         poisoners: Vec::new(),
         outside_poisoners: 0,
@@ -90,6 +102,7 @@ pub fn running() -> Snapshot {
         deadlock: None,
         bottleneck: Some(Bottleneck {
             process: "collector".into(),
+            process_id: id("collector"),
             waited_for_by: 1.5,
         }),
         unsent: vec![],
@@ -104,6 +117,7 @@ pub fn deadlocked() -> Snapshot {
     let c = vec![wait(Waiting::Receive, "news", 50, &["a"])];
     let blocked = |process: &str, waits: &Vec<Wait>| Blocked {
         process: process.into(),
+        process_id: id(process),
         waits: waits.clone(),
     };
     Snapshot {
@@ -128,6 +142,26 @@ pub fn deadlocked() -> Snapshot {
         unsent: vec![],
         unsent_count: 0,
     }
+}
+
+/// The network of [`deadlocked`] in which `b` and `c` have one name: they are told apart by their numbers, 12 and 13.
+pub fn twins() -> Snapshot {
+    let mut snapshot = deadlocked();
+    for (name, id) in [("b", 12), ("c", 13)] {
+        let process = snapshot.processes.iter_mut().find(|it| it.name == name);
+        let process = process.unwrap();
+        (process.name, process.id) = ("twin".into(), id);
+    }
+    let a = &mut snapshot.processes[0].waits[0];
+    (a.waits_for, a.waits_for_ids) = (vec!["twin".into()], vec![12]);
+    let up = &mut snapshot.channels[0];
+    (up.receivers, up.receiver_ids) = (vec!["twin".into()], vec![12]);
+    let deadlock = snapshot.deadlock.as_mut().unwrap();
+    deadlock.cycle[0].waits = snapshot.processes[0].waits.clone();
+    for (blocked, id) in [(&mut deadlock.cycle[1], 12), (&mut deadlock.others[0], 13)] {
+        (blocked.process, blocked.process_id) = ("twin".into(), id);
+    }
+    snapshot
 }
 
 /// The network of [`running`] after its end.
@@ -159,6 +193,7 @@ pub fn large(size: usize) -> Snapshot {
         channels,
         bottleneck: Some(Bottleneck {
             process: name(size),
+            process_id: id(&name(size)),
             waited_for_by: 10.0,
         }),
         ..running()
@@ -180,6 +215,7 @@ pub fn hostile() -> Snapshot {
     channel.sends_waiting = usize::MAX;
     let blocked = || Blocked {
         process: evil.into(),
+        process_id: id(evil),
         waits: waits(),
     };
     Snapshot {
@@ -197,6 +233,7 @@ pub fn hostile() -> Snapshot {
         }),
         bottleneck: Some(Bottleneck {
             process: evil.into(),
+            process_id: id(evil),
             waited_for_by: f64::MAX,
         }),
         unsent: vec![Unsent {

@@ -120,6 +120,8 @@ impl App {
             Err(error) => self.lost = Some(error),
             Ok(mut snapshot) => {
                 clean::snapshot(&mut snapshot);
+                // From here on everybody goes by names.
+                let snapshot = snapshot.distinct().into_owned();
                 self.lost = None;
                 self.seen_at = Some(Instant::now());
                 self.sentence = snapshot.deadlock.as_ref().map(|deadlock| {

@@ -178,6 +178,27 @@ fn a_deadlock_turns_the_header_red_with_its_sentence_and_cycle() {
 }
 
 #[test]
+fn twins_are_told_apart_by_their_numbers_in_each_view() {
+    let mut app = app(sample::twins());
+    let rows = seen(&mut app, 120, 24);
+    has(&rows, "cycle: a -> twin #12 -> a");
+    has(&rows, "because of it twin #13 waits for ever too");
+    for id in [12, 13] {
+        let mut of_one = rows
+            .iter()
+            .filter(|row| row.starts_with(&format!("twin #{id} ")));
+        assert!(of_one.next().unwrap().contains("! deadlocked"));
+        assert_eq!(of_one.next(), None);
+    }
+    press(&mut app, "2");
+    has(&seen(&mut app, 120, 24), "a -> twin #12");
+    press(&mut app, "3");
+    let rows = seen(&mut app, 120, 24);
+    has(&rows, "! twin #12  waits for a (sending on \"down\"");
+    has(&rows, "└ ! twin #13  receiving on \"news\"");
+}
+
+#[test]
 fn without_colours_a_deadlock_is_still_told_apart() {
     let mut app = app(sample::deadlocked());
     for keys in ["1", "2", "3", "?"] {

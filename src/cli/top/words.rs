@@ -140,6 +140,7 @@ pub fn bottleneck(snapshot: &Snapshot) -> String {
         Some(Bottleneck {
             process,
             waited_for_by,
+            ..
         }) => format!(
             "bottleneck: {process} ({} wait for it)",
             rate(*waited_for_by)

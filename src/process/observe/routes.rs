@@ -64,7 +64,13 @@ impl Format {
             Self::Text => snapshot.to_string(),
             Self::Dot => snapshot.to_dot(),
             Self::DeadlockJson => deadlock.map_or_else(|| "null".to_owned(), Deadlock::to_json),
-            Self::DeadlockText => deadlock.map(|it| format!("{it}\n")).unwrap_or_default(),
+            // Told apart from all others, as on the page that shows it.
+            Self::DeadlockText => snapshot
+                .distinct()
+                .deadlock
+                .as_ref()
+                .map(|it| format!("{it}\n"))
+                .unwrap_or_default(),
             Self::Metrics => snapshot.to_prometheus(),
         }
     }
