@@ -6,7 +6,7 @@ use super::{input::In, out::Out};
 use crate::channel::{
     Outstanding, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
     TryRecvError, TrySendError,
-    select::{ReceivesBlocking, SendsBlocking},
+    select::{InGuard, ReceivesBlocking, SendsBlocking},
 };
 
 /// A port that hands messages over, in a thread of a network: its operations block.
@@ -163,14 +163,14 @@ impl<T> BlockingIn<T> {
 
 impl<T> SendsBlocking for BlockingOut<T> {
     type Message = T;
-    fn sending_end(&self) -> &Sender<T> {
-        &self.0.end
+    fn sending_end(&self) -> InGuard<'_, Sender<T>> {
+        InGuard::new(&self.0.end)
     }
 }
 
 impl<T> ReceivesBlocking for BlockingIn<T> {
     type Message = T;
-    fn receiving_end(&self) -> &Receiver<T> {
-        &self.0.end
+    fn receiving_end(&self) -> InGuard<'_, Receiver<T>> {
+        InGuard::new(&self.0.end)
     }
 }

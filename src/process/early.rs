@@ -15,7 +15,7 @@ use super::{
 use crate::{
     channel::{
         Receiver, Sender,
-        select::{Receives, ReceivesBlocking, Sends, SendsBlocking},
+        select::{InGuard, Receives, ReceivesBlocking, Sends, SendsBlocking},
     },
     sync::{Arc, Mutex},
 };
@@ -116,7 +116,7 @@ macro_rules! ends {
     ($($Trait:ident $end:ident $End:ident;)+) => {$(
         impl<P: $Trait> $Trait for Lent<'_, P> {
             type Message = P::Message;
-            fn $end(&self) -> &$End<P::Message> {
+            fn $end(&self) -> InGuard<'_, $End<P::Message>> {
                 self.port.$end()
             }
         }

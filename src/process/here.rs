@@ -16,7 +16,7 @@ use crate::{
     channel::{
         Receiver, Sender,
         observe::Unbound,
-        select::{Receives, Sends},
+        select::{InGuard, Receives, Sends},
     },
     sync::Arc,
 };
@@ -153,14 +153,14 @@ impl<P> Deref for Adopted<'_, P> {
 
 impl<P: Sends> Sends for Adopted<'_, P> {
     type Message = P::Message;
-    fn sending_end(&self) -> &Sender<P::Message> {
+    fn sending_end(&self) -> InGuard<'_, Sender<P::Message>> {
         self.port.sending_end()
     }
 }
 
 impl<P: Receives> Receives for Adopted<'_, P> {
     type Message = P::Message;
-    fn receiving_end(&self) -> &Receiver<P::Message> {
+    fn receiving_end(&self) -> InGuard<'_, Receiver<P::Message>> {
         self.port.receiving_end()
     }
 }

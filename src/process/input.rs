@@ -14,7 +14,9 @@ use super::{
 };
 use crate::channel::{
     ClosedFuture, Held, Outstanding, Receiver, RecvError, RecvFuture, RecvTimeoutFuture,
-    TryRecvError, observe::Unbound, select::Receives,
+    TryRecvError,
+    observe::Unbound,
+    select::{InGuard, Receives},
 };
 
 /// A port that takes messages, in a process.
@@ -210,8 +212,8 @@ impl<T: fmt::Debug> fmt::Debug for HeldIn<'_, T> {
 
 impl<T> Receives for In<T> {
     type Message = T;
-    fn receiving_end(&self) -> &Receiver<T> {
-        &self.end
+    fn receiving_end(&self) -> InGuard<'_, Receiver<T>> {
+        InGuard::new(&self.end)
     }
 }
 

@@ -109,6 +109,18 @@
 //! });
 //! ```
 //!
+//! Nor can what stands behind a port be had by way of a guard.
+//!
+//! ```compile_fail
+//! # use handover::{channel::select::Sends, process::{Network, Out}};
+//! # let mut net = Network::new("none");
+//! # let (out, _) = net.channel::<u32>("numbers");
+//! net.process("leaky", out, async |out: &Out<u32>| {
+//!     drop(out.sending_end().clone()); // error: no method named `clone`
+//!     Ok(())
+//! });
+//! ```
+//!
 //! What is to leave it says so: [`Out::take_out`] opens the channel, and a [`Parcel`] carries an end to another process.
 //!
 //! # What is a deadlock?

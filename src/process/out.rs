@@ -8,7 +8,9 @@ use super::{
 };
 use crate::channel::{
     ClosedFuture, ReadyFuture, SendFromFuture, SendFuture, SendTimeoutFromFuture,
-    SendTimeoutFuture, Sender, TrySendError, observe::Unbound, select::Sends,
+    SendTimeoutFuture, Sender, TrySendError,
+    observe::Unbound,
+    select::{InGuard, Sends},
 };
 
 /// A port that hands messages over, in a process.
@@ -140,8 +142,8 @@ impl<T> Out<T> {
 
 impl<T> Sends for Out<T> {
     type Message = T;
-    fn sending_end(&self) -> &Sender<T> {
-        &self.end
+    fn sending_end(&self) -> InGuard<'_, Sender<T>> {
+        InGuard::new(&self.end)
     }
 }
 

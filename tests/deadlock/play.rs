@@ -4,10 +4,7 @@ use std::{any::Any, future::Future, pin::Pin, sync::Arc};
 
 use futures_util::future::{pending, try_join_all};
 use handover::{
-    channel::{
-        RecvTimeoutError, Select,
-        select::{Receives, ReceivesBlocking, Sends, SendsBlocking},
-    },
+    channel::{RecvTimeoutError, Select},
     process::{BlockingIn, BlockingOut, In, Network, Out, Poisoner, ProcessError, ProcessResult},
 };
 use parking_lot::Mutex;
@@ -98,18 +95,15 @@ async fn play_one(step: &Step, ends @ (outs, ins, poisons): &Ends, kept: &Kept) 
         }
         Step::Any(guards) => {
             let mut homes = vec![Some(1); guards.len()];
-            let mut select = Select::new();
+            let mut select = Select::of_process();
             for ((guard, then), home) in guards.iter().zip(&mut homes) {
                 select = match guard {
-                    Guard::End(End::Out(port)) => {
-                        select.send(outs[*port].sending_end(), home, move |sent| {
-                            sent.map(|()| then).map_err(ProcessError::from)
-                        })
-                    }
-                    Guard::End(End::In(port)) => select
-                        .recv(ins[*port].receiving_end(), move |got| {
-                            got.map(|_| then).map_err(ProcessError::from)
-                        }),
+                    Guard::End(End::Out(port)) => select.send(&outs[*port], home, move |sent| {
+                        sent.map(|()| then).map_err(ProcessError::from)
+                    }),
+                    Guard::End(End::In(port)) => select.recv(&ins[*port], move |got| {
+                        got.map(|_| then).map_err(ProcessError::from)
+                    }),
                     Guard::After(time) => select.after(*time, move |_| Ok(then)),
                 };
             }
@@ -178,18 +172,15 @@ fn play_one_blocking(
         Step::Accept(port, then) => ins[*port].accept(|_| play_blocking(then, ends, kept))??,
         Step::Any(guards) => {
             let mut homes = vec![Some(1); guards.len()];
-            let mut select = Select::new();
+            let mut select = Select::of_thread();
             for ((guard, then), home) in guards.iter().zip(&mut homes) {
                 select = match guard {
-                    Guard::End(End::Out(port)) => {
-                        select.send(outs[*port].sending_end(), home, move |sent| {
-                            sent.map(|()| then).map_err(ProcessError::from)
-                        })
-                    }
-                    Guard::End(End::In(port)) => select
-                        .recv(ins[*port].receiving_end(), move |got| {
-                            got.map(|_| then).map_err(ProcessError::from)
-                        }),
+                    Guard::End(End::Out(port)) => select.send(&outs[*port], home, move |sent| {
+                        sent.map(|()| then).map_err(ProcessError::from)
+                    }),
+                    Guard::End(End::In(port)) => select.recv(&ins[*port], move |got| {
+                        got.map(|_| then).map_err(ProcessError::from)
+                    }),
                     Guard::After(time) => select.after(*time, move |_| Ok(then)),
                 };
             }

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{StreamExt, poll, stream::FuturesUnordered};
 use handover::{
-    channel::{Select, select::Receives},
+    channel::Select,
     process::{BlockingOut, Doing, In, Network, Observer, Out, Snapshot},
 };
 
@@ -119,8 +119,8 @@ fn an_alternation_that_was_left_is_no_other() {
     for way in WAYS {
         let mut net = Network::new("left");
         a_leaves_and_waits(&mut net, |x| {
-            let select = Select::new().recv(x.receiving_end(), |_| ());
-            let select = select.recv(x.receiving_end(), |_| ());
+            let select = Select::of_process().recv(x, |_| ());
+            let select = select.recv(x, |_| ());
             Box::pin(select.wait())
         });
         let deadlock = way.deadlock(net);

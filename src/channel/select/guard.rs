@@ -224,7 +224,7 @@ impl<'a, T> RecvGuard<'a, T> {
     #[must_use]
     #[track_caller]
     pub fn new(receiver: &'a (impl Receives<Message = T> + ?Sized), enabled: bool) -> Self {
-        Self::at(receiver.receiving_end(), enabled)
+        Self::at(receiver.receiving_end().end(), enabled)
     }
 
     /// A guard of a thread.
@@ -234,7 +234,7 @@ impl<'a, T> RecvGuard<'a, T> {
         receiver: &'a (impl ReceivesBlocking<Message = T> + ?Sized),
         enabled: bool,
     ) -> Self {
-        Self::at(receiver.receiving_end(), enabled)
+        Self::at(receiver.receiving_end().end(), enabled)
     }
 
     #[track_caller]
@@ -383,7 +383,7 @@ impl<'a, T> SendGuard<'a, T> {
         home: &'a mut Option<T>,
         enabled: bool,
     ) -> Self {
-        Self::at(sender.sending_end(), home, enabled)
+        Self::at(sender.sending_end().end(), home, enabled)
     }
 
     /// A guard of a thread.
@@ -393,7 +393,7 @@ impl<'a, T> SendGuard<'a, T> {
         home: &'a mut Option<T>,
         enabled: bool,
     ) -> Self {
-        Self::at(sender.sending_end(), home, enabled)
+        Self::at(sender.sending_end().end(), home, enabled)
     }
 
     #[track_caller]

@@ -34,7 +34,7 @@ pub use self::dynamic::{OfAnybody, OfProcess, OfThread, Select};
 #[doc(hidden)]
 pub use self::{
     alternation::Alternation,
-    ends::{Receives, ReceivesBlocking, Sends, SendsBlocking},
+    ends::{InGuard, Receives, ReceivesBlocking, Sends, SendsBlocking},
     guard::{RecvGuard, SendGuard},
     list::{Guards, Never, Outcome},
     timing::{TickGuard, TimerGuard},
