@@ -157,6 +157,41 @@ fn twins_are_two_nodes_and_only_the_one_in_the_cycle_is_drawn_in_it() {
 }
 
 #[test]
+fn what_stands_still_and_is_no_deadlock_is_told_with_the_reason() {
+    let Some(browser) = Browser::start("undecided") else {
+        return;
+    };
+    let mut net = Network::new("gate");
+    let (out, into) = net.channel::<u32>("orders");
+    let (give, taken) = mpsc::channel();
+    net.process("desk", out, async move |orders: &Out<u32>| {
+        let _ = give.send(orders.take_out());
+        Ok(())
+    });
+    net.process("kitchen", into, async |orders: &In<u32>| {
+        while orders.next().await?.is_some() {}
+        Ok(())
+    });
+    let observer = net.serve_observer("127.0.0.1:0").unwrap();
+    let run = thread::spawn(move || net.run());
+    let outside = taken.recv().unwrap();
+    browser.open(&observer.to_string());
+    browser.wait_until("document.querySelector('#undecided').textContent.includes('kitchen')");
+    assert_eq!(
+        browser.text("#undecided"),
+        "Not called a deadlock, though nothing in the network can move kitchen: channel “orders” is open \
+         (1 end taken out, or under way in a parcel)."
+    );
+    assert_eq!(browser.text("#banner"), "");
+    browser.screenshot("observe-undecided");
+    // It ends well; by then nobody stands still.
+    drop(outside);
+    assert!(run.join().unwrap().is_ok());
+    browser.wait_until("document.querySelector('#undecided').textContent === ''");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_name_is_text_and_never_markup_or_script() {
     let Some(browser) = Browser::start("hostile") else {
         return;

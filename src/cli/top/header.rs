@@ -73,6 +73,10 @@ fn of_snapshot(
             words::bottleneck(snapshot)
         );
         lines.extend(wrap(&flow, width, 2).into_iter().map(Line::raw));
+        if let Some(undecided) = &snapshot.undecided {
+            let wrapped = wrap(&undecided.to_string(), width, 3).into_iter();
+            lines.extend(wrapped.map(|text| Line::styled(text, theme.warning())));
+        }
         lines.truncate(room);
         return;
     };

@@ -13,7 +13,7 @@ use super::draw::draw;
 use super::sample;
 use super::state::{App, Next, Over, Tab};
 use super::theme::Theme;
-use crate::process::Snapshot;
+use crate::process::{Because, Snapshot, Undecided};
 
 fn app(snapshot: Snapshot) -> App {
     let mut app = App::new("127.0.0.1:7070".into(), Duration::from_secs(1));
@@ -95,6 +95,29 @@ fn a_running_network_on_a_usual_terminal() {
             "q quit  ? help  / filter  s sort  r reverse  Enter details  p pause",
         ]
     );
+}
+
+#[test]
+fn what_stands_still_and_is_no_deadlock_is_told_with_the_reason() {
+    let mut snapshot = sample::running();
+    snapshot.undecided = Some(Undecided {
+        processes: vec!["producer".into()],
+        process_count: 1,
+        because: vec![Because::OpenEnds {
+            channel: "jobs".into(),
+            ends: 2,
+        }],
+        because_count: 1,
+    });
+    let rows = seen(&mut app(snapshot.clone()), 100, 14);
+    has(
+        &rows,
+        "not called a deadlock, though producer waits for what the network cannot see:",
+    );
+    has(&rows, "(2 ends taken out, or under way in a parcel)");
+    // On a small screen the lists come first.
+    let rows = seen(&mut app(snapshot), 60, 8);
+    has(&rows, "collector");
 }
 
 #[test]
