@@ -65,8 +65,8 @@ impl<R> Attached<R> {
             if let Some(end) = result.as_ref().err().and_then(ProcessError::as_end) {
                 known_by.unsent.note(end, || name);
             } else if let Err(error) = &result {
-                let reason = format!("process `{name}` failed: {error}");
-                ports.fail(&Failing(reason.into()));
+                let words = format!("process `{name}` failed: {error}");
+                ports.fail(&Failing(known_by.reason_of(words)));
             }
             result
         };

@@ -214,10 +214,9 @@ fn fail<P: Bound>(registry: &Registry, id: u32, cause: Cause, ports: &P) {
         process: registry.name_of(id),
         cause,
     };
-    let reason = failure.to_string();
     registry.note_failing(id);
-    registry.fail(failure);
-    ports.fail(&Failing(reason.into()));
+    let reason = registry.fail(failure);
+    ports.fail(&Failing(reason));
 }
 
 impl fmt::Debug for Body {

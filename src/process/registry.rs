@@ -195,6 +195,8 @@ impl<E> Slots<E> {
 pub(super) struct Verdict {
     pub(super) failure: Option<Failure>,
     pub(super) deadlock: Option<Deadlock>,
+    /// With which reason the first process that has failed poisons what it holds.
+    first_reason: Option<Reason>,
 }
 
 pub(super) struct Registry {
@@ -546,13 +548,27 @@ impl Registry {
             .collect()
     }
 
-    /// Notes that a process has failed; the first one is what the run says at its end.
-    pub(super) fn fail(&self, failure: Failure) {
+    /// Notes that a process has failed; the first one is what the run says at its end. Returns with which reason it
+    /// poisons what it holds.
+    pub(super) fn fail(&self, failure: Failure) -> Reason {
         trace::failed(self, &failure);
+        let reason = self.reason_of(failure.to_string());
         let mut verdict = self.verdict.lock();
         // What fails after a deadlock has ended the run fails because of it.
         if verdict.deadlock.is_none() {
             verdict.failure.get_or_insert(failure);
+        }
+        reason
+    }
+
+    /// Why a process poisons what it holds, which has failed for what `words` say. If it was poisoned itself by the first
+    /// one that has failed, then for the reason of that one: or else the words would grow from process to process.
+    pub(super) fn reason_of(&self, words: String) -> Reason {
+        let mut verdict = self.verdict.lock();
+        match &verdict.first_reason {
+            Some(first) if words.contains(first.as_str()) => first.clone(),
+            Some(_) => words.into(),
+            None => verdict.first_reason.insert(words.into()).clone(),
         }
     }
 
@@ -588,8 +604,8 @@ impl Registry {
     /// What the run has come to.
     pub(super) fn result(&self) -> Result<(), RunError> {
         self.has_ended.store(true, Ordering::Release);
-        let Verdict { failure, deadlock } = std::mem::take(&mut *self.verdict.lock());
-        match (failure, deadlock) {
+        let mut verdict = self.verdict.lock();
+        match (verdict.failure.take(), verdict.deadlock.take()) {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(deadlock)) => Err(RunError::Deadlock(Box::new(deadlock))),
             (None, None) => Ok(()),

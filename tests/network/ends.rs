@@ -213,6 +213,42 @@ fn poison_is_a_failure_of_whoever_it_reaches_and_the_first_is_named() {
 }
 
 #[test]
+fn the_reason_of_the_first_failure_is_passed_on_as_it_is() {
+    for way in WAYS {
+        let mut net = Network::new("chain");
+        let (first, mut from) = net.channel::<u32>("0");
+        net.process("source", first, async |_to: &Out<u32>| {
+            Err(ProcessError::msg("no more paper"))
+        });
+        for relay in 1..=100 {
+            let (to, next) = net.channel(&relay.to_string());
+            let ends = (std::mem::replace(&mut from, next), to);
+            net.process(
+                format!("relay {relay}"),
+                ends,
+                async |(from, to): &(In<u32>, Out<u32>)| {
+                    // Each says where it was, and that must not be added to the reason.
+                    let got = from.recv().await;
+                    let number = got
+                        .map_err(|error| ProcessError::msg(format!("while it relayed: {error}")))?;
+                    to.send(number).await.or_end()
+                },
+            );
+        }
+        let heard =
+            net.process_returning("sink", from, async |from: &In<u32>| Ok(from.recv().await));
+        let (process, error) = failed(way, net);
+        assert_eq!((&*process, &*error), ("source", "no more paper"));
+        let reason = "process `source` failed: no more paper".to_owned();
+        assert_eq!(
+            heard.take(),
+            Ok(Err(RecvError::Poisoned(reason.into()))),
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_late_or_was_handed_back_is_no_end() {
     for way in WAYS {
         let mut net = Network::new("late");
