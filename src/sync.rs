@@ -39,6 +39,8 @@ pub(crate) fn place<T>(lock: &owned::OwnedLock<T>) -> usize {
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod home;
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+pub(crate) mod island;
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod wake;

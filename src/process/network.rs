@@ -84,7 +84,7 @@ struct Declared {
 impl Declared {
     fn begin(mut self) {
         for task in std::mem::take(&mut self.tasks) {
-            self.registry.home.inject_new(&task);
+            task.begin();
         }
     }
 }
@@ -207,7 +207,8 @@ impl Network {
         F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let name = self.name(Named::Process, name);
-        let body = Body::new(&self.registry, &name, ports, process, keeper);
+        let home = Arc::clone(&self.registry.home);
+        let body = Body::new(&self.registry, home, &name, ports, process, keeper);
         let tasks = &mut self.processes.tasks;
         tasks.extend(body.map(Body::into_task));
     }
@@ -408,6 +409,7 @@ impl Network {
         drop(names);
         // First, for an attached process begins at once, and may start others.
         registry.home.share();
+        registry.part(threads);
         registry.begin();
         let watch = Watch::new(Arc::clone(&registry), on_deadlock);
         processes.begin();

@@ -263,7 +263,7 @@ mod tests {
             let (home, lock) = (Arc::clone(&home), Arc::clone(&lock));
             move || {
                 for _ in 0..EACH / 100 {
-                    let _suspension = home.suspend_bias_for_long();
+                    let _suspension = home.suspend_bias_for_long(&[]);
                     (0..10).for_each(|_| add(&lock));
                 }
             }

@@ -89,7 +89,7 @@ impl Stage {
         self.tasks.push(task.clone());
         // The hold of whoever runs it.
         task.clone().into_raw();
-        self.home.inject_new(&task);
+        task.begin();
     }
 
     /// Looks at a task; `find` counts its free waiters afterwards.
