@@ -119,3 +119,140 @@ impl Connected {
         self.0[one.max(other) as usize] = one.min(other);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{
+        HereToken,
+        body::Body,
+        executor::end_all,
+        outcome::Nothing,
+        ports::{Ports, tokens},
+        registry::Registry,
+    };
+
+    struct Parted(Arc<Registry>);
+
+    impl Parted {
+        fn new() -> Self {
+            Self(Arc::new(Registry::new("parted")))
+        }
+
+        fn process<P: Ports + 'static>(&self, name: &str, ports: P) {
+            let home = Arc::clone(&self.0.home);
+            let idle = async |_: &P::Async| Ok(());
+            assert!(Body::new(&self.0, home, name, ports, idle, Nothing).is_some());
+        }
+
+        /// So many processes, of which each is connected with the next.
+        fn chain(&self, name: &str, length: usize) {
+            let links: Vec<_> = (0..=length).map(|_| tokens::<u32>(&self.0, name)).collect();
+            for both in links.windows(2) {
+                self.process(name, (both[0].1.share(), both[1].0.share()));
+            }
+        }
+
+        /// How many processes of each name are in each island, in the order of the processes; island 0 is none.
+        fn part(&self, threads: usize) -> Vec<(String, usize)> {
+            self.0.part(threads);
+            let homes = self.0.islands();
+            self.0.read(|tables| {
+                let of = |entry: &crate::process::registry::ProcessEntry| {
+                    let home = entry.task.home().unwrap();
+                    let island = homes.iter().position(|other| Arc::ptr_eq(other, home));
+                    (
+                        entry.name.to_string(),
+                        island.map_or(0, |island| island + 1),
+                    )
+                };
+                tables
+                    .processes
+                    .iter()
+                    .map(|(_, entry)| of(entry))
+                    .collect()
+            })
+        }
+    }
+
+    impl Drop for Parted {
+        fn drop(&mut self) {
+            end_all(&self.0);
+        }
+    }
+
+    fn named(parts: &[(&str, usize)]) -> Vec<(String, usize)> {
+        let owned = |&(name, island): &(&str, usize)| (name.to_owned(), island);
+        parts.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn what_is_connected_is_one_island_and_what_is_more_than_its_share_is_none() {
+        let parted = Parted::new();
+        parted.chain("a", 2);
+        parted.chain("long", 6);
+        parted.chain("b", 1);
+        let expected = [
+            ("a", 1),
+            ("a", 1),
+            ("long", 0),
+            ("long", 0),
+            ("long", 0),
+            ("long", 0),
+            ("long", 0),
+            ("long", 0),
+            ("b", 2),
+        ];
+        assert_eq!(parted.part(2), named(&expected));
+    }
+
+    #[test]
+    fn where_there_are_fewer_groups_than_threads_there_is_no_island() {
+        let parted = Parted::new();
+        parted.chain("a", 1);
+        parted.chain("b", 1);
+        assert_eq!(parted.part(3), named(&[("a", 0), ("b", 0)]));
+    }
+
+    #[test]
+    fn those_among_which_one_may_start_others_are_no_island() {
+        let parted = Parted::new();
+        let (out, into) = tokens::<u32>(&parted.0, "jobs");
+        parted.process("starts", (HereToken(()), into));
+        parted.process("tells", out);
+        parted.chain("a", 2);
+        let expected = [("starts", 0), ("tells", 0), ("a", 1), ("a", 1)];
+        assert_eq!(parted.part(2), named(&expected));
+    }
+
+    #[test]
+    fn on_one_thread_all_are_one_island() {
+        let parted = Parted::new();
+        parted.process("starts", HereToken(()));
+        parted.chain("a", 2);
+        assert_eq!(parted.part(1), named(&[("starts", 1), ("a", 1), ("a", 1)]));
+    }
+
+    #[test]
+    fn those_who_all_send_to_nobody_of_ours_are_not_connected() {
+        let parted = Parted::new();
+        let (out, _) = tokens::<u32>(&parted.0, "log");
+        for name in ["a", "b"] {
+            parted.process(name, out.share());
+        }
+        assert_eq!(parted.part(2), named(&[("a", 1), ("b", 2)]));
+    }
+
+    #[test]
+    fn many_small_ones_share_some_homes() {
+        let parted = Parted::new();
+        for _ in 0..1_000 {
+            parted.chain("a", 1);
+        }
+        let parts = parted.part(2);
+        let most = parts.iter().map(|(_, island)| *island).max().unwrap();
+        assert!((32..=64).contains(&most), "{most}");
+        let of_first = parts.iter().filter(|(_, island)| *island == 1).count();
+        assert_eq!(of_first, 1_000_usize.div_ceil(64));
+    }
+}

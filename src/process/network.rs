@@ -386,8 +386,11 @@ impl Network {
 
     /// Runs the network on `threads` threads, of which this one is one, until all its processes have ended. Blocks.
     ///
-    /// A process runs on one of them at a time, and may change between them; processes that talk to each other tend to
-    /// stay together.
+    /// A process runs on one of them at a time, and may change between them. Processes that are connected by channels
+    /// are run together: by one thread at a time, and as fast as [`run`](Self::run) runs them, while other threads run
+    /// others. Where that would leave a thread without work it is not done, and each process is run by any thread: of
+    /// those that are connected, when they are more than a thread's share of all, when one of them has a
+    /// [`Here`](super::Here) and may start others, or when there are fewer such groups than threads.
     ///
     /// # Errors
     ///
