@@ -88,8 +88,10 @@ impl<T> UnsafeCell<T> {
 pub(crate) mod thread {
     #[cfg(loom)]
     pub(crate) use super::loomed::parked::{Thread, current, park};
+    #[cfg(loom)]
+    pub(crate) use loom::thread::yield_now;
     #[cfg(not(loom))]
-    pub(crate) use std::thread::{Thread, current, park};
+    pub(crate) use std::thread::{Thread, current, park, yield_now};
     use std::{
         sync::Arc,
         task::{Wake, Waker},

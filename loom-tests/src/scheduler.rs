@@ -229,7 +229,7 @@ async fn polled_once(rx: Receiver<Message>) -> RecvStream<Message> {
 /// Two threads run an island by turns, whose tasks talk over a channel that it owns, while a third wakes one of them.
 #[test]
 fn an_island_that_changes_hands_is_woken_from_elsewhere() {
-    explore_crowd(
+    explore(
         "an_island_that_changes_hands_is_woken_from_elsewhere",
         || {
             let (inner_tx, inner_rx) = channel::<Message>();

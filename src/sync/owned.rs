@@ -24,6 +24,7 @@ use std::{
 use super::{
     AtomicBool, AtomicPtr, BriefLock, BriefLockGuard, Ordering, UnsafeCell,
     home::{Home, Suspension, home_of_this_thread},
+    thread,
 };
 
 pub(crate) struct OwnedLock<T> {
@@ -115,7 +116,7 @@ impl<T> OwnedLock<T> {
         let suspension = unsafe { &*owner }.suspend_bias();
         while self.held.load(Ordering::Acquire) {
             hint::spin_loop();
-            std::thread::yield_now();
+            thread::yield_now();
         }
         self.guard(Way::Suspending(taken, suspension))
     }
