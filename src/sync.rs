@@ -39,6 +39,8 @@ pub(crate) fn place<T>(lock: &owned::OwnedLock<T>) -> usize {
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod home;
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
+pub(crate) mod island;
+#[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod wake;
@@ -86,8 +88,10 @@ impl<T> UnsafeCell<T> {
 pub(crate) mod thread {
     #[cfg(loom)]
     pub(crate) use super::loomed::parked::{Thread, current, park};
+    #[cfg(loom)]
+    pub(crate) use loom::thread::yield_now;
     #[cfg(not(loom))]
-    pub(crate) use std::thread::{Thread, current, park};
+    pub(crate) use std::thread::{Thread, current, park, yield_now};
     use std::{
         sync::Arc,
         task::{Wake, Waker},

@@ -12,6 +12,8 @@ mod early;
 mod ending;
 #[path = "network/ends.rs"]
 mod ends;
+#[path = "network/islands.rs"]
+mod islands;
 #[path = "network/names.rs"]
 mod names;
 #[path = "network/returning.rs"]

@@ -14,7 +14,7 @@ use futures_core::Stream;
 use handover::{
     Receiver,
     channel::{RecvStream, channel, free_receivers},
-    rehearsal::Stage,
+    rehearsal::{Isle, Stage},
 };
 
 use crate::peers::{Message, block_on, explore, explore_crowd, poll_once, thread};
@@ -224,4 +224,66 @@ async fn polled_once(rx: Receiver<Message>) -> RecvStream<Message> {
     })
     .await;
     stream
+}
+
+/// Two threads run an island by turns, whose tasks talk over a channel that it owns, while a third wakes one of them.
+#[test]
+fn an_island_that_changes_hands_is_woken_from_elsewhere() {
+    explore(
+        "an_island_that_changes_hands_is_woken_from_elsewhere",
+        || {
+            let (inner_tx, inner_rx) = channel::<Message>();
+            let (outer_tx, outer_rx) = channel::<Message>();
+            let mut isle = Isle::new(2);
+            isle.own(&inner_rx);
+            isle.add(0, async move {
+                let message = outer_rx.recv_async().await.unwrap();
+                assert_eq!(inner_tx.send_async(message).await, Ok(()));
+            });
+            isle.add(1, async move {
+                assert_eq!(inner_rx.recv_async().await, Ok(Box::new(7)));
+            });
+            let isle = Arc::new(isle);
+            let other = thread::spawn({
+                let isle = Arc::clone(&isle);
+                move || isle.run(1)
+            });
+            let sending = thread::spawn(move || outer_tx.send(Box::new(7)));
+            isle.run(0);
+            other.join().unwrap();
+            assert_eq!(sending.join().unwrap(), Ok(()));
+        },
+    );
+}
+
+/// The same while a third looks at the channel.
+#[test]
+fn an_island_that_changes_hands_is_looked_at() {
+    explore_crowd("an_island_that_changes_hands_is_looked_at", || {
+        let (tx, rx) = channel::<Message>();
+        let rx = Arc::new(rx);
+        let mut isle = Isle::new(2);
+        isle.own(&rx);
+        isle.add(0, async move {
+            assert_eq!(tx.send_async(Box::new(7)).await, Ok(()));
+        });
+        isle.add(1, {
+            let rx = Arc::clone(&rx);
+            async move {
+                assert_eq!(rx.recv_async().await, Ok(Box::new(7)));
+            }
+        });
+        let isle = Arc::new(isle);
+        let other = thread::spawn({
+            let isle = Arc::clone(&isle);
+            move || isle.run(1)
+        });
+        let looking = thread::spawn({
+            let isle = Arc::clone(&isle);
+            move || assert!(isle.look(|| free_receivers(&rx)) <= 1)
+        });
+        isle.run(0);
+        other.join().unwrap();
+        looking.join().unwrap();
+    });
 }

@@ -48,10 +48,7 @@ impl<R> Attached<R> {
         F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let id = registry.reserve_process();
-        let ports = ports.bind(&Seat {
-            registry,
-            process: id,
-        });
+        let ports = ports.bind(&Seat::new(registry, id));
         let task = TaskRef::of_attached(id);
         registry.add_process(name, task.clone(), Kind::Attached, true);
         let name = name.to_owned();

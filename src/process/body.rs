@@ -17,7 +17,7 @@ use super::{
     registry::{Kind, Registry},
     trace::Span,
 };
-use crate::sync::{Arc, task::TaskRef};
+use crate::sync::{Arc, home::Home, task::TaskRef};
 
 /// What a process does: a closure or function that borrows its ports and returns a future.
 ///
@@ -49,9 +49,10 @@ where
 pub(super) struct Body(TaskRef);
 
 impl Body {
-    /// `None` if the run is over already: the process is dropped.
+    /// It will be run at `home`. `None` if the run is over already: the process is dropped.
     pub(super) fn new<P, R, F>(
         registry: &Arc<Registry>,
+        home: Arc<Home>,
         name: &str,
         ports: P,
         process: F,
@@ -63,17 +64,18 @@ impl Body {
         F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let id = registry.reserve_process();
-        let ports = ports.bind(&Seat {
-            registry,
-            process: id,
-        });
+        let seat = Seat::new(registry, id);
+        let ports = ports.bind(&seat);
         let future = live(Arc::clone(registry), id, ports, process, keeper);
-        let task = TaskRef::of_process(id, Arc::clone(&registry.home), future);
+        let task = TaskRef::of_process(id, home, future);
         let executors = task.clone();
         registry.home.one_more();
         if !registry.add_process(name, task.clone(), Kind::Process, false) {
             registry.home.one_less();
             return None;
+        }
+        if seat.may_start() {
+            registry.note_starter(id);
         }
         // Whoever ends all processes may have given it up by now.
         executors.into_raw();

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::sync::{
     Arc,
-    home::{AtHome, Local},
+    home::{AtHome, Home, Local},
     task::{Task, TaskRef, Turn},
 };
 
@@ -31,6 +31,8 @@ pub(super) const TURNS_A_POLL: u32 = 1024;
 
 pub(super) struct Executor {
     registry: Arc<Registry>,
+    /// Of the processes that it runs.
+    home: Arc<Home>,
     watch: Arc<Watch>,
     local: Local,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
@@ -42,7 +44,7 @@ pub(super) struct Executor {
 unsafe impl Send for Executor {}
 
 /// Why it polls no process at the moment.
-enum Rest {
+pub(super) enum Rest {
     /// All processes wait.
     Idle,
     /// It gives way.
@@ -57,9 +59,11 @@ impl Executor {
         watch: Arc<Watch>,
         turns_a_poll: Option<u32>,
     ) -> Self {
-        let local = Local::alone(&registry.home, true);
+        let home = Arc::clone(&registry.home);
+        let local = Local::alone(&home, true);
         Self {
             registry,
+            home,
             watch,
             local,
             turns_a_poll,
@@ -67,8 +71,22 @@ impl Executor {
         }
     }
 
+    /// One that runs the processes of an island, as long as it has [work](Self::work); the others, and its end, are not
+    /// its affair.
+    pub(super) fn of_island(registry: Arc<Registry>, watch: Arc<Watch>, home: Arc<Home>) -> Self {
+        let local = Local::alone(&home, true);
+        Self {
+            registry,
+            home,
+            watch,
+            local,
+            turns_a_poll: Some(TURNS_A_POLL),
+            has_ended: true,
+        }
+    }
+
     /// Polls processes until there is a reason to rest.
-    fn work(&self) -> Rest {
+    pub(super) fn work(&self) -> Rest {
         let home = &*self.registry.home;
         let _at_home = AtHome::new(&self.local);
         let mut straight = 0;
@@ -84,7 +102,7 @@ impl Executor {
                 task
             } else {
                 straight = 0;
-                if home.is_wanted() {
+                if self.home.is_wanted() {
                     if home.is_to_stop() {
                         return Rest::Over;
                     }
@@ -115,7 +133,7 @@ impl Executor {
 
     /// Takes in those that were woken from elsewhere.
     fn welcome(&self) {
-        while let Some(task) = self.registry.home.take_injected() {
+        while let Some(task) = self.home.take_injected() {
             if task.note_wake(true) {
                 self.local.push(task.as_ptr());
             }
@@ -170,10 +188,23 @@ pub(super) fn retire(registry: &Registry, task: TaskRef) {
 /// Drops all processes that have not ended, which gives their ends up; nobody polls them any more. One that a thread, or
 /// an attached process, starts from now on is too late.
 pub(super) fn end_all(registry: &Registry) {
-    for task in registry.close_to_processes() {
-        // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
-        let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
-        retire(registry, executors);
+    let tasks = registry.close_to_processes();
+    // First, for this thread is at home in none of them, and whoever is woken there would be taken in.
+    for island in registry.islands() {
+        island.close();
+    }
+    let end = || {
+        for task in tasks {
+            // SAFETY: the executor's hold: a process has it from before it is listed until it has ended.
+            let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };
+            retire(registry, executors);
+        }
+    };
+    if registry.islands().is_empty() {
+        end();
+    } else {
+        // Their channels are owned, and nobody who owns one comes any more.
+        registry.among_channels(end);
     }
     registry.home.close();
 }

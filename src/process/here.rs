@@ -39,10 +39,7 @@ impl Here {
     }
 
     fn seat(&self) -> Seat<'_> {
-        Seat {
-            registry: &self.registry,
-            process: self.process,
-        }
+        Seat::new(&self.registry, self.process)
     }
 
     /// The full name of the process.
@@ -124,8 +121,9 @@ impl Here {
         F: for<'a> Process<'a, P::Async> + 'static,
     {
         let name = format!("{}/{name}", self.name());
-        if let Some(body) = Body::new(&self.registry, &name, ports, process, Nothing) {
-            self.registry.home.inject_new(&body.into_task());
+        let home = self.registry.home_of(self.process);
+        if let Some(body) = Body::new(&self.registry, home, &name, ports, process, Nothing) {
+            body.into_task().begin();
         }
     }
 }

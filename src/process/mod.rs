@@ -144,6 +144,7 @@ mod executor;
 mod graph;
 mod here;
 mod input;
+mod islands;
 #[cfg(feature = "serde")]
 mod json;
 mod metrics;

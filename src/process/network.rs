@@ -84,7 +84,7 @@ struct Declared {
 impl Declared {
     fn begin(mut self) {
         for task in std::mem::take(&mut self.tasks) {
-            self.registry.home.inject_new(&task);
+            task.begin();
         }
     }
 }
@@ -207,7 +207,8 @@ impl Network {
         F: for<'a> Process<'a, P::Async, R> + 'static,
     {
         let name = self.name(Named::Process, name);
-        let body = Body::new(&self.registry, &name, ports, process, keeper);
+        let home = Arc::clone(&self.registry.home);
+        let body = Body::new(&self.registry, home, &name, ports, process, keeper);
         let tasks = &mut self.processes.tasks;
         tasks.extend(body.map(Body::into_task));
     }
@@ -385,8 +386,11 @@ impl Network {
 
     /// Runs the network on `threads` threads, of which this one is one, until all its processes have ended. Blocks.
     ///
-    /// A process runs on one of them at a time, and may change between them; processes that talk to each other tend to
-    /// stay together.
+    /// A process runs on one of them at a time, and may change between them. Processes that are connected by channels
+    /// are run together: by one thread at a time, and as fast as [`run`](Self::run) runs them, while other threads run
+    /// others. Where that would leave a thread without work it is not done, and each process is run by any thread: of
+    /// those that are connected, when they are more than a thread's share of all, when one of them has a
+    /// [`Here`](super::Here) and may start others, or when there are fewer such groups than threads.
     ///
     /// # Errors
     ///
@@ -408,6 +412,7 @@ impl Network {
         drop(names);
         // First, for an attached process begins at once, and may start others.
         registry.home.share();
+        registry.part(threads);
         registry.begin();
         let watch = Watch::new(Arc::clone(&registry), on_deadlock);
         processes.begin();

@@ -4,7 +4,7 @@
 //! process names the tokens that it gets, and the process borrows what is made of them. So an end cannot leave its
 //! process unseen, and the network always knows who could release whom.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use super::{
     blocking::{BlockingIn, BlockingOut},
@@ -23,6 +23,23 @@ use crate::{
 pub struct Seat<'a> {
     pub(super) registry: &'a Arc<Registry>,
     pub(super) process: u32,
+    /// Whether the process may start others.
+    may_start: Cell<bool>,
+}
+
+impl<'a> Seat<'a> {
+    pub(super) fn new(registry: &'a Arc<Registry>, process: u32) -> Self {
+        Self {
+            registry,
+            process,
+            may_start: Cell::new(false),
+        }
+    }
+
+    /// Whether what was bound here lets the process start others.
+    pub(super) fn may_start(&self) -> bool {
+        self.may_start.get()
+    }
 }
 
 /// Tokens that a process can be given, and the ports that it borrows for them.
@@ -313,6 +330,7 @@ impl Ports for HereToken {
     type Blocking = Here;
 
     fn bind(self, seat: &Seat<'_>) -> Here {
+        seat.may_start.set(true);
         Here::new(Arc::clone(seat.registry), seat.process)
     }
 

@@ -7,13 +7,14 @@
 //! - An end that nobody is listed for (taken out, or under way in a parcel) is counted as open.
 //! - The lock of the tables is taken before that of a channel, never after.
 
-use std::{cell::Cell, task::Waker, time::Instant};
+use std::{cell::Cell, sync::OnceLock, task::Waker, time::Instant};
 
 use smallvec::SmallVec;
 
 use super::{
     ending::AllUnsent,
     error::{Failure, RunError},
+    islands,
     report::Deadlock,
     snapshot::{self, History, Rate, Snapshot},
     trace,
@@ -61,6 +62,8 @@ pub(super) struct ProcessEntry {
     pub(super) is_open: bool,
     /// It has failed, and is about to poison what it holds.
     pub(super) has_failed: bool,
+    /// Whether it may start others.
+    pub(super) may_start: bool,
     /// No other process or channel ever has the same.
     pub(super) serial: u64,
     pub(super) history: Cell<History>,
@@ -202,6 +205,8 @@ pub(super) struct Verdict {
 pub(super) struct Registry {
     pub(super) name: Box<str>,
     pub(super) home: Arc<Home>,
+    /// Set with the tables locked.
+    islands: OnceLock<Vec<Arc<Home>>>,
     began: Instant,
     tables: Mutex<Tables>,
     verdict: Mutex<Verdict>,
@@ -222,6 +227,7 @@ impl Registry {
         Self {
             name: name.into(),
             home: Arc::new(Home::new()),
+            islands: OnceLock::new(),
             began: Instant::now(),
             tables: Mutex::new(Tables::default()),
             verdict: Mutex::new(Verdict::default()),
@@ -238,30 +244,46 @@ impl Registry {
     pub(super) fn begin(&self) {
         self.has_begun.store(true, Ordering::Release);
         self.forget_forsaken();
-        if !self.home.is_shared() {
-            self.own_channels();
-        }
+        self.own_channels();
         let to_call = std::mem::take(&mut *self.to_call.lock());
         for waker in to_call {
             waker.wake();
         }
     }
 
-    /// The one thread that will run the processes owns the channels of which nobody else has an end.
+    /// Several threads will run the processes, which have not begun: some are to be run by one of them at a time.
+    pub(super) fn part(&self, threads: usize) {
+        self.read(|tables| {
+            let parted = self.islands.set(islands::part(tables, &self.home, threads));
+            debug_assert!(parted.is_ok(), "a network runs once");
+        });
+    }
+
+    /// The homes of processes that one thread at a time runs, where several run the network.
+    pub(super) fn islands(&self) -> &[Arc<Home>] {
+        self.islands.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// What one thread at a time runs owns the channels of which nobody else has an end.
     fn own_channels(&self) {
         self.read(|tables| {
-            if !self.home.will_own() {
-                return;
-            }
-            let is_run_here = |id: &u32| {
-                let entry = tables.processes.get(*id);
-                entry.is_some_and(|entry| entry.kind == Kind::Process)
-            };
+            let home_of = |id: &u32| tables.processes.get(*id)?.task.home();
             for (_, entry) in tables.channels.iter() {
-                let holders = entry.senders.iter().chain(&entry.receivers);
-                let mut all = holders.chain(entry.poisoners());
-                if entry.open == 0 && entry.outside_poisoners() == 0 && all.all(is_run_here) {
-                    entry.observed.own(&self.home);
+                let mut holders = entry.senders.iter().chain(&entry.receivers);
+                let Some(home) = holders.next().and_then(home_of) else {
+                    continue;
+                };
+                let is_run_here = |id| home_of(id).is_some_and(|other| Arc::ptr_eq(home, other));
+                // Who may poison it hardly ever does.
+                let are_processes = entry.poisoners().iter().all(|id| home_of(id).is_some());
+                let is_closed = entry.open == 0 && entry.outside_poisoners() == 0;
+                if is_closed
+                    && are_processes
+                    && !home.is_shared()
+                    && holders.all(is_run_here)
+                    && home.will_own()
+                {
+                    entry.observed.own(home);
                 }
             }
         });
@@ -318,7 +340,7 @@ impl Registry {
     /// For while all channels are looked at: the thread that owns some of them takes their locks as everybody does,
     /// which costs it time, so this is to be as short as it can be.
     pub(super) fn among_channels<R>(&self, look: impl FnOnce() -> R) -> R {
-        let _suspension = self.home.suspend_bias_for_long();
+        let _suspension = self.home.suspend_bias_for_long(self.islands());
         look()
     }
 
@@ -368,6 +390,7 @@ impl Registry {
                 kind,
                 is_open,
                 has_failed: false,
+                may_start: false,
                 serial,
                 history: Cell::new(History::begun(self.age_ms())),
             },
@@ -380,6 +403,22 @@ impl Registry {
         if let Some(entry) = self.tables.lock().processes.get_mut(id) {
             entry.is_open = false;
         }
+    }
+
+    /// A process may start others.
+    pub(super) fn note_starter(&self, id: u32) {
+        if let Some(entry) = self.tables.lock().processes.get_mut(id) {
+            entry.may_start = true;
+        }
+    }
+
+    /// Where those are run that the process `id` starts: where it is run itself, if we run it.
+    pub(super) fn home_of(&self, id: u32) -> Arc<Home> {
+        self.read(|tables| {
+            let entry = tables.processes.get(id);
+            let own = entry.and_then(|entry| entry.task.home());
+            Arc::clone(own.unwrap_or(&self.home))
+        })
     }
 
     /// A process has failed: whoever waits at a channel of which it has an end is about to hear of it.

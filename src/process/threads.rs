@@ -38,10 +38,7 @@ where
 {
     let registry = Arc::clone(registry);
     let process_id = registry.reserve_process();
-    let ports = ports.bind_blocking(&Seat {
-        registry: &registry,
-        process: process_id,
-    });
+    let ports = ports.bind_blocking(&Seat::new(&registry, process_id));
     registry.home.one_more();
     Box::new(move || {
         let thread_name = name.clone();

@@ -1,20 +1,25 @@
 //! The scheduler of a network on several threads.
 //!
-//! As on one thread, the partner of a rendezvous runs next, on the thread that has woken it, so a pair that talks stays
-//! together. What waits behind it can be stolen by a thread that has nothing to do (Blumofe and Leiserson, 1999; the
-//! deques are crossbeam's).
+//! Processes of an [island](super::islands) are run as on one thread, by a thread that has the island for a slice; then
+//! others of its islands have theirs. A thread that has nothing to do takes islands from another.
+//!
+//! Those of no island are run by any thread, each for itself. As on one thread, the partner of a rendezvous runs next, on
+//! the thread that has woken it, so a pair that talks stays together. What waits behind it can be stolen by a thread that
+//! has nothing to do (Blumofe and Leiserson, 1999; the deques are crossbeam's).
 
 use std::{mem::ManuallyDrop, thread::scope};
 
 use crossbeam_deque::{Steal, Stealer, Worker};
 
 use super::{
-    executor::{STRAIGHT_MAX, end_all, retire},
+    executor::{Executor, Rest, STRAIGHT_MAX, TURNS_A_POLL, end_all, retire},
     registry::Registry,
     watch::Watch,
 };
 use crate::sync::{
+    Arc,
     home::{AtHome, Local, Queued},
+    island::{Island, Ready},
     task::{TaskRef, Turn},
     thread,
 };
@@ -25,13 +30,16 @@ use crate::sync::{
 /// # Panics
 ///
 /// If a thread cannot be started.
-pub(super) fn run(registry: &Registry, watch: &Watch, threads: usize) {
+pub(super) fn run(registry: &Arc<Registry>, watch: &Arc<Watch>, threads: usize) {
     let queues: Vec<Worker<Queued>> = (0..threads).map(|_| Worker::new_fifo()).collect();
     let stealers: Vec<Stealer<Queued>> = queues.iter().map(Worker::stealer).collect();
+    let ready = Arc::new(Ready::new(&registry.home, threads));
     let crew = Crew {
         registry,
         watch,
         stealers: &stealers,
+        islands: islands(registry, watch, &ready, threads),
+        ready: &ready,
     };
     scope(|scope| {
         let mut queues = queues.into_iter().enumerate();
@@ -53,10 +61,34 @@ pub(super) fn run(registry: &Registry, watch: &Watch, threads: usize) {
     end_all(registry);
 }
 
+/// All islands, each of which is in the list of a thread: neighbours in that of the same.
+fn islands(
+    registry: &Arc<Registry>,
+    watch: &Arc<Watch>,
+    ready: &Arc<Ready>,
+    threads: usize,
+) -> Vec<Island<Executor>> {
+    let homes = registry.islands();
+    let a_thread = homes.len().div_ceil(threads).max(1);
+    let islands = (0..).zip(homes).map(|(number, home)| {
+        let (registry, watch) = (Arc::clone(registry), Arc::clone(watch));
+        let executor = Executor::of_island(registry, watch, Arc::clone(home));
+        Island::new(number, home, ready, executor)
+    });
+    let islands: Vec<_> = islands.collect();
+    for (at, number) in (0..islands.len()).zip(0..) {
+        ready.put(at / a_thread, number);
+    }
+    islands
+}
+
 struct Crew<'a> {
     registry: &'a Registry,
     watch: &'a Watch,
     stealers: &'a [Stealer<Queued>],
+    /// By number.
+    islands: Vec<Island<Executor>>,
+    ready: &'a Ready,
 }
 
 impl Crew<'_> {
@@ -65,6 +97,8 @@ impl Crew<'_> {
         let local = Local::among_others(home, queue);
         let _at_home = AtHome::new(&local);
         let mut straight = 0;
+        // Since an island had its slice, or none had anything to do.
+        let mut turns = 0;
         while !home.is_to_stop() && !home.is_empty() {
             let next = if straight < STRAIGHT_MAX {
                 local.take_next()
@@ -79,15 +113,48 @@ impl Crew<'_> {
                 if home.is_wanted() {
                     self.welcome(&local);
                 }
-                let others = || self.steal(number, &local);
-                let first = local.take_first().or_else(|| local.take_next());
-                first.or_else(|| others().map(|Queued(task)| task))
+                if turns >= TURNS_A_POLL {
+                    turns = 0;
+                    if self.run_island(number, self.ready.take(number)) {
+                        // It waits there now, while this thread goes on with others.
+                        home.offer();
+                    }
+                }
+                local.take_first().or_else(|| local.take_next())
             };
-            match task {
-                Some(task) => self.run(&local, Queued(task)),
+            if let Some(task) = task {
+                turns += 1;
+                self.run(&local, Queued(task));
+                continue;
+            }
+            turns = 0;
+            let island = self.ready.take(number);
+            if self.run_island(number, island.or_else(|| self.ready.steal(number))) {
+                continue;
+            }
+            match self.steal(number, &local) {
+                Some(task) => self.run(&local, task),
                 None => self.sleep(),
             }
         }
+    }
+
+    /// Runs processes of an island, if there is one, until it has had its slice or they all wait; returns whether there
+    /// was one. It was taken from a list.
+    fn run_island(&self, thread: usize, number: Option<u32>) -> bool {
+        let Some(number) = number else {
+            return false;
+        };
+        let island = &self.islands[number as usize];
+        // SAFETY: it was taken from a list.
+        let rest = unsafe { island.run(thread, Executor::work) };
+        match rest {
+            Rest::Idle if island.falls_asleep() => {}
+            // The whole is, too, and nobody takes one any more.
+            Rest::Over => {}
+            Rest::Idle | Rest::MoreToDo => self.ready.put(thread, number),
+        }
+        true
     }
 
     /// Takes in those that were woken from elsewhere.
@@ -146,7 +213,7 @@ impl Crew<'_> {
             return;
         }
         // What was put into a queue before the bell was hung rings nothing.
-        let nothing = self.stealers.iter().all(Stealer::is_empty);
+        let nothing = self.stealers.iter().all(Stealer::is_empty) && self.ready.is_empty();
         if nothing && !home.is_empty() && !home.is_to_stop() {
             thread::park();
         }

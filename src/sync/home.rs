@@ -19,12 +19,14 @@ use std::{
 use crossbeam_deque::Worker;
 
 use super::{
-    AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
+    Arc, AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
     task::{State, Task, TaskRef, Turn, Way},
 };
 
-/// The home of the tasks of one network, wherever they are woken from.
+/// The home of the tasks of one network, or of some of them (an [island](super::island)), wherever they are woken from.
 pub(crate) struct Home {
+    /// The home of the whole network, where this one is an island.
+    whole: Option<Arc<Self>>,
     /// Whether several threads run its tasks.
     shared: AtomicBool,
     injected: Mutex<Injected>,
@@ -56,7 +58,17 @@ unsafe impl Send for Injected {}
 
 impl Home {
     pub(crate) fn new() -> Self {
+        Self::part_of(None)
+    }
+
+    /// The home of some of the tasks of the network that is at home in `whole`.
+    pub(crate) fn island_of(whole: &Arc<Self>) -> Self {
+        Self::part_of(Some(Arc::clone(whole)))
+    }
+
+    fn part_of(whole: Option<Arc<Self>>) -> Self {
         Self {
+            whole,
             shared: AtomicBool::new(false),
             injected: Mutex::new(Injected::default()),
             attention: AtomicBool::new(false),
@@ -95,21 +107,36 @@ impl Home {
     /// From now on, and until what is returned is dropped, its thread takes the locks that it owns as everybody does.
     /// It may be inside one still.
     pub(crate) fn suspend_bias(&self) -> Suspension<'_> {
-        self.suspensions.fetch_add(1, Ordering::SeqCst);
-        let is_suspended_already = SUSPENDED.with(|suspended| ptr::eq(suspended.get(), self));
+        let suspension = Suspension::count(self);
+        let whole = match &self.whole {
+            Some(whole) => ptr::from_ref(&**whole),
+            None => self,
+        };
+        let is_suspended_already = SUSPENDED.with(|suspended| ptr::eq(suspended.get(), whole));
         if self.owns.load(Ordering::Acquire) && !is_suspended_already {
             barrier::heavy();
         }
-        Suspension(self)
+        suspension
     }
 
-    /// As [`suspend_bias`](Self::suspend_bias); and while it lasts this thread suspends it again at no further cost.
-    pub(crate) fn suspend_bias_for_long(&self) -> LongSuspension<'_> {
+    /// As [`suspend_bias`](Self::suspend_bias), of the whole network, which has these islands and no others; and while it
+    /// lasts this thread suspends it again, here and there, at no further cost.
+    pub(crate) fn suspend_bias_for_long<'a>(
+        &'a self,
+        islands: &'a [Arc<Self>],
+    ) -> LongSuspension<'a> {
+        // One barrier for all.
+        let others: Vec<_> = islands.iter().map(|home| Suspension::count(home)).collect();
+        let owns = |home: &Arc<Self>| home.owns.load(Ordering::Acquire);
         let suspension = self.suspend_bias();
+        if islands.iter().any(owns) && !self.owns.load(Ordering::Acquire) {
+            barrier::heavy();
+        }
         let before = SUSPENDED.with(|suspended| suspended.replace(self));
         LongSuspension {
             before,
             _suspension: suspension,
+            _of_islands: others,
         }
     }
 
@@ -186,12 +213,6 @@ impl Home {
             }
         }
         self.ring();
-    }
-
-    /// Takes in a new task, which has not been scheduled.
-    pub(crate) fn inject_new(&self, task: &TaskRef) {
-        // SAFETY: held, by the reference.
-        unsafe { self.wake(task.as_ptr()) };
     }
 
     /// Nobody will run tasks here any more. A task that is woken from now on is not taken in: it would be held here, and
@@ -326,6 +347,14 @@ unsafe fn hold(task: NonNull<Task>) -> TaskRef {
 /// See [`Home::suspend_bias`].
 pub(crate) struct Suspension<'a>(&'a Home);
 
+impl<'a> Suspension<'a> {
+    /// A barrier is to follow, unless there was one before.
+    fn count(home: &'a Home) -> Self {
+        home.suspensions.fetch_add(1, Ordering::SeqCst);
+        Self(home)
+    }
+}
+
 impl Drop for Suspension<'_> {
     /// `Release` pairs with the owner's next look.
     fn drop(&mut self) {
@@ -337,6 +366,7 @@ impl Drop for Suspension<'_> {
 pub(crate) struct LongSuspension<'a> {
     before: *const Home,
     _suspension: Suspension<'a>,
+    _of_islands: Vec<Suspension<'a>>,
 }
 
 impl Drop for LongSuspension<'_> {
@@ -498,7 +528,7 @@ thread_local! {
     static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
     /// The home of which this thread alone runs the tasks, or nowhere.
     static HOME: Cell<*const Home> = const { Cell::new(NOWHERE) };
-    /// The home of which this thread has suspended the bias for long.
+    /// The home of the whole network of which this thread has suspended the bias for long.
     static SUSPENDED: Cell<*const Home> = const { Cell::new(ptr::null()) };
 }
 /// No home is there, and it is not null.
@@ -551,7 +581,7 @@ impl Within<'_> {
     pub(crate) unsafe fn new(task: NonNull<Task>) -> Option<Self> {
         // SAFETY: by the caller's word.
         let alive = unsafe { task.as_ref() };
-        let Way::Executor(home) = &alive.way else {
+        let Way::Executor(home) = alive.way() else {
             return None;
         };
         if !home.runs_here_alone() || alive.status().state() != State::Blocked {

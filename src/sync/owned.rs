@@ -24,6 +24,7 @@ use std::{
 use super::{
     AtomicBool, AtomicPtr, BriefLock, BriefLockGuard, Ordering, UnsafeCell,
     home::{Home, Suspension, home_of_this_thread},
+    thread,
 };
 
 pub(crate) struct OwnedLock<T> {
@@ -115,7 +116,7 @@ impl<T> OwnedLock<T> {
         let suspension = unsafe { &*owner }.suspend_bias();
         while self.held.load(Ordering::Acquire) {
             hint::spin_loop();
-            std::thread::yield_now();
+            thread::yield_now();
         }
         self.guard(Way::Suspending(taken, suspension))
     }
@@ -263,7 +264,7 @@ mod tests {
             let (home, lock) = (Arc::clone(&home), Arc::clone(&lock));
             move || {
                 for _ in 0..EACH / 100 {
-                    let _suspension = home.suspend_bias_for_long();
+                    let _suspension = home.suspend_bias_for_long(&[]);
                     (0..10).for_each(|_| add(&lock));
                 }
             }

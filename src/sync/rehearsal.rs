@@ -8,9 +8,11 @@ use crossbeam_deque::{Steal, Stealer, Worker};
 use super::{
     Arc,
     home::{AtHome, Home, Local, Queued},
+    island::{Island, Ready},
     task::{State, TaskRef, Turn},
     thread,
 };
+use crate::channel::Receiver;
 
 /// A home with its tasks, as the registry of a network knows them.
 pub struct Stage {
@@ -39,6 +41,20 @@ impl Seen {
             && self.status.turn() > 0
     }
 }
+
+/// A stage whose tasks are an island: whichever of several threads has it runs them all.
+pub struct Isle {
+    whole: Arc<Home>,
+    home: Arc<Home>,
+    ready: Arc<Ready>,
+    island: Island<Taken>,
+}
+
+/// What runs the tasks of an island, used by the thread that has it.
+struct Taken(Local);
+
+// SAFETY: as for `process::executor::Executor`.
+unsafe impl Send for Taken {}
 
 /// One of several threads that run the tasks.
 pub struct Hand {
@@ -89,7 +105,7 @@ impl Stage {
         self.tasks.push(task.clone());
         // The hold of whoever runs it.
         task.clone().into_raw();
-        self.home.inject_new(&task);
+        task.begin();
     }
 
     /// Looks at a task; `find` counts its free waiters afterwards.
@@ -197,6 +213,114 @@ impl Stage {
                 drop(unsafe { TaskRef::from_raw(task.as_ptr()) });
                 self.home.one_less();
             }
+        }
+    }
+}
+
+impl Isle {
+    /// An empty one, for so many threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        let whole = Arc::new(Home::new());
+        whole.share();
+        let home = Arc::new(Home::island_of(&whole));
+        home.will_own();
+        let ready = Arc::new(Ready::new(&whole, threads));
+        let island = Island::new(0, &home, &ready, Taken(Local::alone(&home, true)));
+        ready.put(0, 0);
+        Self {
+            whole,
+            home,
+            ready,
+            island,
+        }
+    }
+
+    /// Adds a task, which begins when somebody runs.
+    pub fn add(&mut self, id: u32, future: impl Future<Output = ()> + Send + 'static) {
+        let task = TaskRef::of_process(id, Arc::clone(&self.home), future);
+        self.whole.one_more();
+        task.begin();
+        // The hold of whoever runs it.
+        task.into_raw();
+    }
+
+    /// Whoever has the island owns the channel.
+    pub fn own<T>(&self, receiver: &Receiver<T>) {
+        receiver.own(&self.home);
+    }
+
+    /// Looks at something as whoever looks at the whole network does.
+    pub fn look<R>(&self, look: impl FnOnce() -> R) -> R {
+        let islands = std::slice::from_ref(&self.home);
+        let _suspension = self.whole.suspend_bias_for_long(islands);
+        look()
+    }
+
+    /// Runs the island whenever it can be had, as the thread of this number, until all tasks have ended: for one turn
+    /// at a time, so that it is handed on often.
+    pub fn run(&self, thread: usize) {
+        while !self.whole.is_empty() {
+            let taken = self.ready.take(thread);
+            if taken.or_else(|| self.ready.steal(thread)).is_some() {
+                // SAFETY: it was taken from a list.
+                let has_more = unsafe { self.island.run(thread, |local| self.turn(&local.0)) };
+                if has_more || !self.island.falls_asleep() {
+                    self.ready.put(thread, 0);
+                    self.whole.offer();
+                }
+                continue;
+            }
+            let waker = thread::waker();
+            if self.whole.hear(&waker) && self.ready.is_empty() && !self.whole.is_empty() {
+                thread::park();
+            }
+            self.whole.hear_no_more(&waker);
+        }
+    }
+
+    /// Returns whether there was a task to run.
+    fn turn(&self, local: &Local) -> bool {
+        let _at_home = AtHome::new(local);
+        if self.home.is_wanted() {
+            while let Some(task) = self.home.take_injected() {
+                if task.note_wake(true) {
+                    local.push(task.as_ptr());
+                }
+                task.clear_injected();
+            }
+        }
+        let Some(task) = local.take_next().or_else(|| local.take_first()) else {
+            return false;
+        };
+        local.begin_turn();
+        // SAFETY: the hold that `add` has made, which it has until the task is done.
+        let held = ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+        // SAFETY: it was scheduled, and this thread has the island.
+        match unsafe { held.run(true) } {
+            Turn::Blocked => {}
+            Turn::Again => local.push(task),
+            Turn::Done => self.retire(ManuallyDrop::into_inner(held)),
+        }
+        for done in local.take_done() {
+            // SAFETY: as above.
+            self.retire(unsafe { TaskRef::from_raw(done) });
+        }
+        true
+    }
+
+    fn retire(&self, task: TaskRef) {
+        // SAFETY: nobody polls it.
+        unsafe { task.finish() };
+        drop(task);
+        self.whole.one_less();
+    }
+}
+
+impl Drop for Isle {
+    fn drop(&mut self) {
+        if !super::run_is_over() {
+            self.home.close();
         }
     }
 }

@@ -90,11 +90,12 @@ pub(crate) struct Task {
     id: u32,
     /// The next in that list; belongs to the list's lock.
     link: UnsafeCell<Option<NonNull<Task>>>,
-    pub(super) way: Way,
+    /// Written only by [`settle`](TaskRef::settle).
+    way: std::cell::UnsafeCell<Way>,
     operations: &'static Operations,
 }
 
-// SAFETY: what is not atomic belongs to a lock (`link`) or never changes; the future behind it is `Send`, and is
+// SAFETY: what is not atomic belongs to a lock (`link`) or never changes while anybody looks; the future behind it is `Send`, and is
 // polled and dropped by one executor at a time.
 unsafe impl Send for Task {}
 // SAFETY: as above.
@@ -234,7 +235,7 @@ impl TaskRef {
                 injected: AtomicBool::new(false),
                 id,
                 link: UnsafeCell::new(None),
-                way,
+                way: std::cell::UnsafeCell::new(way),
                 operations: const { &Whole::<F>::OPERATIONS },
             },
             future: UnsafeCell::new(future),
@@ -259,6 +260,28 @@ impl TaskRef {
     #[inline]
     pub(crate) unsafe fn from_raw(task: NonNull<Task>) -> Self {
         Self(task)
+    }
+
+    /// The task of a process that has not begun: it will be run at `home`.
+    ///
+    /// # Safety
+    ///
+    /// It was not scheduled yet, so nobody can wake or poll it; and nobody asks for its [home](Task::home) meanwhile.
+    pub(crate) unsafe fn settle(&self, home: Arc<Home>) {
+        debug_assert_eq!(
+            self.status.load(Ordering::Relaxed),
+            State::Blocked as usize,
+            "in turn 0"
+        );
+        // SAFETY: whoever looks where it is run has its waker, runs it, or asks for its home.
+        let way = unsafe { &mut *self.way.get() };
+        *way = Way::Executor(home);
+    }
+
+    /// Schedules a new task for the first time.
+    pub(crate) fn begin(&self) {
+        // SAFETY: held, by the reference.
+        unsafe { Task::wake(self.0) };
     }
 
     /// Polls the task for one turn, as the task that this thread runs. `local` says that no other thread may write
@@ -341,6 +364,21 @@ impl Task {
     #[inline]
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    #[inline]
+    pub(super) fn way(&self) -> &Way {
+        // SAFETY: it does not change while anybody looks, by the word of whoever settles it.
+        unsafe { &*self.way.get() }
+    }
+
+    /// Where an executor of ours runs it, if one does.
+    #[inline]
+    pub(crate) fn home(&self) -> Option<&Arc<Home>> {
+        match self.way() {
+            Way::Executor(home) => Some(home),
+            Way::Thread(_) | Way::Attached(_) => None,
+        }
     }
 
     /// The status word: its turn and its state.
@@ -530,7 +568,7 @@ impl Task {
 
     /// An attached task will not be polled any more.
     pub(crate) fn forget_outer_waker(&self) {
-        if let Way::Attached(outer) = &self.way {
+        if let Way::Attached(outer) = self.way() {
             let waker = outer.lock().take();
             drop(waker);
         }
@@ -545,7 +583,7 @@ impl Task {
     pub(crate) unsafe fn wake(this: NonNull<Self>) {
         // SAFETY: by the caller's word.
         let task = unsafe { this.as_ref() };
-        match &task.way {
+        match task.way() {
             // SAFETY: by the caller's word.
             Way::Executor(home) => unsafe { home.wake(this) },
             Way::Thread(thread) => thread.unpark(),
@@ -745,7 +783,7 @@ pub(crate) fn blocked(timed: bool) -> Option<BlockedThread> {
     // SAFETY: alive while this thread runs as it.
     let alive = unsafe { task.as_ref() };
     // A process that blocks its thread is no thread of the network: it runs.
-    if !matches!(alive.way, Way::Thread(_)) {
+    if !matches!(alive.way(), Way::Thread(_)) {
         return None;
     }
     alive.block(timed);
@@ -767,7 +805,7 @@ pub(crate) fn poll_attached<F: Future + ?Sized>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<F::Output> {
-    if let Way::Attached(outer) = &task.way {
+    if let Way::Attached(outer) = task.way() {
         let fresh = context.waker().clone();
         let old = outer.lock().replace(fresh);
         drop(old);
@@ -780,7 +818,7 @@ pub(crate) fn poll_attached<F: Future + ?Sized>(
     drop(entered);
     if polled.is_pending()
         && Task::end_turn(&task.status, false)
-        && let Way::Attached(outer) = &task.way
+        && let Way::Attached(outer) = task.way()
     {
         let waker = outer.lock().take();
         if let Some(waker) = waker {

@@ -86,7 +86,7 @@ impl Wake {
     fn carry_lent(task: NonNull<Task>) -> Self {
         // SAFETY: the waiter hung in a list until now, so its task is alive.
         let held = unsafe { task.as_ref() };
-        if let Way::Executor(home) = &held.way
+        if let Way::Executor(home) = held.way()
             && home.runs_here_alone()
         {
             return Self::lent(task);

@@ -36,6 +36,7 @@ pub(crate) enum Runner {
     Run,
     Tokio,
     TwoThreads,
+    OneOfSeveral,
 }
 
 /// What follows when some are deadlocked.
@@ -61,7 +62,12 @@ pub(crate) struct Manner {
 
 impl Manner {
     pub(crate) fn draw(dice: &mut Dice, graph: &Graph<'_>) -> Self {
-        let mut runner = [Runner::Run, Runner::Tokio, Runner::TwoThreads][dice.below(3)];
+        let mut runner = [
+            Runner::Run,
+            Runner::Tokio,
+            Runner::TwoThreads,
+            Runner::OneOfSeveral,
+        ][dice.below(4)];
         let policy = [Policy::Return, Policy::Return, Policy::Call, Policy::Report][dice.below(4)];
         let silent = graph.can_stand_still_unreported();
         // Only a run in a task can be ended where nothing is reported and nothing moves.
@@ -243,6 +249,7 @@ fn perform(net: Network, stage: &Stage, runner: Runner) -> Ending {
     match runner {
         Runner::Run => Some(net.run()),
         Runner::TwoThreads => Some(net.run_threads(2)),
+        Runner::OneOfSeveral => Some(net.run_threads(1)),
         Runner::Tokio => {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             runtime.expect("a runtime without drivers").block_on(async {

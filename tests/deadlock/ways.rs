@@ -16,9 +16,16 @@ pub enum Way {
     OneThread,
     InsideTokio,
     TwoThreads,
+    /// As on several threads, of which there is one.
+    OneOfSeveral,
 }
 
-pub const WAYS: [Way; 3] = [Way::OneThread, Way::InsideTokio, Way::TwoThreads];
+pub const WAYS: [Way; 4] = [
+    Way::OneThread,
+    Way::InsideTokio,
+    Way::TwoThreads,
+    Way::OneOfSeveral,
+];
 
 impl Way {
     /// What the network comes to.
@@ -58,6 +65,7 @@ impl Way {
                 runtime.block_on(running).unwrap()
             }
             Self::TwoThreads => net.run_threads(2),
+            Self::OneOfSeveral => net.run_threads(1),
         }
     }
 
