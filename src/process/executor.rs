@@ -164,6 +164,7 @@ impl<S: Scheduler> Executor<S> {
                 }
                 false
             }
+            Watching::Nobody => false,
         };
         self.scheduler.all_wait()
     }

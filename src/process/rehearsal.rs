@@ -19,6 +19,7 @@ use self::stage::{Ending, Stage};
 use super::{
     error::RunError,
     executor::Executor,
+    graph,
     network::Network,
     registry::{Kind, Registry},
     snapshot::{self, Snapshot},
@@ -255,11 +256,11 @@ pub enum RehearsalError {
         /// What the run has come to.
         error: RunError,
     },
-    /// All processes wait and nothing is deadlocked by the rules: some wait for what a rehearsal does not have.
+    /// All processes wait, and that is not called a deadlock: some wait for what a rehearsal does not have, or
+    /// [deadlocks are ignored](super::OnDeadlock::Ignore).
     #[error(
-        "after {time:?} all processes wait, and some for what comes from outside of the network, for which a rehearsal does \
-         not wait{}",
-        .moment.undecided.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+        "after {time:?} all processes wait, and a rehearsal waits for nobody outside of the network: {}",
+        waiting(.moment)
     )]
     Stuck {
         /// How much virtual time had passed.
@@ -331,7 +332,28 @@ impl Stage {
     }
 }
 
+/// How many processes a sentence names.
+const NAMED_MAX: usize = 8;
+
+/// Who waits there, or why that is no deadlock.
+fn waiting(moment: &Snapshot) -> String {
+    if let Some(deadlock) = &moment.deadlock {
+        return deadlock.to_string();
+    }
+    if let Some(undecided) = &moment.undecided {
+        return undecided.to_string();
+    }
+    let names = moment.processes.iter().map(|process| process.name.as_str());
+    let names: Vec<_> = names.take(NAMED_MAX).collect();
+    let more = moment.processes.len() - names.len();
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
 /// How a network looks that is stuck.
 fn moment_of(registry: &Registry) -> Box<Snapshot> {
-    Box::new(snapshot::of(registry, None))
+    let deadlock = graph::look(registry).deadlock;
+    Box::new(snapshot::of(registry, deadlock.map(|(found, _)| found)))
 }

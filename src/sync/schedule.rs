@@ -58,6 +58,8 @@ pub(crate) enum Watching {
     ByThread,
     /// Whoever runs the tasks does, whenever all wait.
     AtRest,
+    /// Nobody does any more: it is over, whoever could go on.
+    Nobody,
 }
 
 /// See the [module](self).

@@ -94,14 +94,21 @@ fn timeouts_deadlines_timers_and_beats_go_by_the_virtual_clock() {
             Ok(times)
         },
     );
-    net.process("idler", (idle_out, full_in), async |_: &(Out<u32>, In<u32>)| {
-        sleep(24 * HOUR).await;
-        Ok(())
-    });
+    net.process(
+        "idler",
+        (idle_out, full_in),
+        async |_: &(Out<u32>, In<u32>)| {
+            sleep(24 * HOUR).await;
+            Ok(())
+        },
+    );
     let run = Rehearsal::new().run(net, Replay::default());
     run.result.unwrap();
     let hours = [1.0, 2.0, 3.0, 4.0, 5.0, 8.5, 9.0, 10.0];
-    assert_eq!(times.take().unwrap(), hours.map(|hours| HOUR.mul_f64(hours)));
+    assert_eq!(
+        times.take().unwrap(),
+        hours.map(|hours| HOUR.mul_f64(hours))
+    );
     assert_eq!(run.time, 24 * HOUR);
 }
 
@@ -142,26 +149,32 @@ fn the_age_and_the_rates_of_a_snapshot_are_virtual() {
 /// Restarts within a second are counted by the virtual clock: a failure each hour is never one too many.
 #[test]
 fn an_actor_is_restarted_by_the_virtual_clock() {
-    use handover::pattern::actor::{Actor, Context, Handle};
+    use handover::pattern::{Actor, Address, Context, Handler, InHand};
 
     struct Frail;
+    struct Fail;
+
     impl Actor for Frail {
         type Ports = ();
     }
-    struct Fail;
-    impl handover::pattern::actor::Message for Fail {
+
+    impl Handler<Fail> for Frail {
         type Reply = ();
-    }
-    impl Handle<Fail> for Frail {
-        async fn handle(&mut self, _: Fail, _: &Context<'_, Self>) -> Result<(), ProcessError> {
+
+        async fn handle(
+            &mut self,
+            _: InHand<'_, Fail>,
+            _: &Context<'_, Self>,
+        ) -> Result<(), ProcessError> {
             Err(ProcessError::msg("frail"))
         }
     }
+
     let failures = |apart: Duration| {
         let mut net = Network::new("frail");
         let actor = Frail::declare(&mut net, "frail").restarts(1, SECOND);
         let address = actor.spawn(&mut net, (), || Frail);
-        net.process("tormentor", address, async move |frail| {
+        net.process("tormentor", address, async move |frail: &Address<Frail>| {
             for _ in 0..3 {
                 let _ = frail.ask(Fail).await;
                 sleep(apart).await;
@@ -180,22 +193,33 @@ fn a_deadlock_is_found_where_all_wait_and_told_with_its_time() {
     let mut net = Network::new("pair");
     let (up_out, up_in) = net.channel::<u32>("up");
     let (down_out, down_in) = net.channel::<u32>("down");
-    net.process("a", (up_out, down_in), async |(up, down): &(Out<u32>, In<u32>)| {
-        sleep(2 * HOUR).await;
-        up.send(1).await?;
-        down.recv().await?;
-        Ok(())
-    });
-    net.process("b", (down_out, up_in), async |(down, up): &(Out<u32>, In<u32>)| {
-        down.send(1).await?;
-        up.recv().await?;
-        Ok(())
-    });
+    net.process(
+        "a",
+        (up_out, down_in),
+        async |(up, down): &(Out<u32>, In<u32>)| {
+            sleep(2 * HOUR).await;
+            up.send(1).await?;
+            down.recv().await?;
+            Ok(())
+        },
+    );
+    net.process(
+        "b",
+        (down_out, up_in),
+        async |(down, up): &(Out<u32>, In<u32>)| {
+            down.send(1).await?;
+            up.recv().await?;
+            Ok(())
+        },
+    );
     let run = Rehearsal::new().run(net, Seeded::new(3));
     let (found, words) = deadlock(&run);
     assert!(found.is_total);
     assert_eq!(found.cycle_names(), ["a", "b"]);
-    assert!(words.starts_with("after 7200s: deadlock: a (sending"), "{words}");
+    assert!(
+        words.starts_with("after 7200s: deadlock: a (sending"),
+        "{words}"
+    );
     assert_eq!(run.time, 2 * HOUR);
 }
 

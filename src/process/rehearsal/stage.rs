@@ -97,11 +97,16 @@ impl Stage {
     pub(super) fn take(&self) -> (Option<Ending>, Vec<HandOver>, Vec<Choice>) {
         self.write_down();
         let mut state = self.state.lock();
-        (
+        // Of what was forgotten, and never dropped: its task knows the home that knows this.
+        let forgotten = std::mem::take(&mut state.alarms);
+        let taken = (
             state.ending.take(),
             std::mem::take(&mut state.hand_overs),
             std::mem::take(&mut state.choices),
-        )
+        );
+        drop(state);
+        drop(forgotten);
+        taken
     }
 
     /// Chooses one of several options.
@@ -254,14 +259,11 @@ impl Scheduler for Stage {
         self.write_down();
         loop {
             self.take_in(runnable);
-            if self.is_over() {
-                return None;
-            }
             let (count, has_alarm) = {
                 let state = self.state.lock();
                 (state.runnable.len(), !state.alarms.is_empty())
             };
-            if count == 0 {
+            if count == 0 || self.is_over() {
                 return None;
             }
             let time = self.rehearsal.time_may_pass && has_alarm;
@@ -305,7 +307,11 @@ impl Scheduler for Stage {
     }
 
     fn watching(&self) -> Watching {
-        Watching::AtRest
+        if self.is_over() {
+            Watching::Nobody
+        } else {
+            Watching::AtRest
+        }
     }
 
     fn is_to_look(&self) -> bool {
