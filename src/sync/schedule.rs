@@ -21,9 +21,9 @@
 //! Code of this crate that runs in a process asks [`time`](super::time) what time it is, sets an
 //! [`Alarm`](super::alarm::Alarm), and chooses [here](pick). It does not look at a clock of its own, and blocks no thread.
 
-use std::time::Instant;
+use std::task::Context;
 #[cfg(not(loom))]
-use std::{ptr::NonNull, task::Waker};
+use std::{ptr::NonNull, task::Waker, time::Instant};
 
 #[cfg(not(loom))]
 use super::{
@@ -32,7 +32,6 @@ use super::{
     home::{self, Home, Local},
     task::{self, Task, Way},
 };
-use std::task::Context;
 
 /// How many turns in a row go to whoever was woken last, before those that wait have theirs.
 #[cfg(not(loom))]

@@ -211,8 +211,8 @@ fn everything_that_the_model_allows_of_a_small_program_comes_up() {
             if allowed.len() < 2 {
                 return Ok(false);
             }
-            let (mut seen, mut script, mut runs) = (BTreeSet::new(), Some(Vec::new()), 0);
-            while let Some(now) = script.filter(|_| seen != allowed) {
+            let (mut found, mut script, mut runs) = (BTreeSet::new(), Some(Vec::new()), 0);
+            while let Some(now) = script.filter(|_| found != allowed) {
                 if runs == RUNS_MAX {
                     left += 1;
                     return Ok(false);
@@ -221,17 +221,17 @@ fn everything_that_the_model_allows_of_a_small_program_comes_up() {
                 let (run, words) = once(program, graph, Policy::Report, &rehearsal, replay);
                 check(graph, &run, &words)?;
                 script = run.next_choices();
-                seen.insert(words);
+                found.insert(words);
                 runs += 1;
             }
             all_runs += runs;
             most = most.max(runs);
             ends += allowed.len();
-            if seen == allowed {
+            if found == allowed {
                 return Ok(true);
             }
-            let missing: Vec<_> = allowed.difference(&seen).collect();
-            let wrong: Vec<_> = seen.difference(&allowed).collect();
+            let missing: Vec<_> = allowed.difference(&found).collect();
+            let wrong: Vec<_> = found.difference(&allowed).collect();
             Err(format!(
                 "in {runs} runs {missing:x?} never came up, and {wrong:x?} cannot be"
             ))

@@ -146,6 +146,30 @@ fn the_age_and_the_rates_of_a_snapshot_are_virtual() {
     assert_eq!(*looks.lock().unwrap(), [3_600_000]);
 }
 
+#[test]
+fn what_the_stages_of_a_pipeline_take_is_virtual_to_the_nanosecond() {
+    use handover::pattern::Pipeline;
+
+    let mut net = Network::new("steps");
+    let built = Pipeline::from(0..3_u64)
+        .stage_async("slow", 1, async |number| {
+            sleep(HOUR).await;
+            number
+        })
+        .collect()
+        .build(&mut net)
+        .unwrap();
+    let run = Rehearsal::new().run(net, Seeded::new(2));
+    run.result.unwrap();
+    let done = built.finish(Ok(())).unwrap();
+    assert_eq!(done.value, [0, 1, 2]);
+    let slow = done.report.stage("slow").unwrap();
+    assert_eq!(slow.working, 3 * HOUR);
+    assert_eq!(slow.waited_for_input, Duration::ZERO);
+    let source = done.report.stage("source").unwrap();
+    assert_eq!(source.waited_for_output, 2 * HOUR);
+}
+
 /// Restarts within a second are counted by the virtual clock: a failure each hour is never one too many.
 #[test]
 fn an_actor_is_restarted_by_the_virtual_clock() {

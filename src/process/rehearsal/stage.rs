@@ -8,7 +8,7 @@
 //! - No lock is held while anything is woken, cloned, dropped or chosen, and none while the registry is asked.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::OccupiedEntry},
     ptr::NonNull,
     sync::Weak,
     task::Waker,
@@ -139,9 +139,8 @@ impl Stage {
             let due = {
                 let mut state = self.state.lock();
                 let first = state.alarms.first_entry();
-                first
-                    .filter(|first| first.key().0 <= at)
-                    .map(|first| first.remove())
+                let due = first.filter(|first| first.key().0 <= at);
+                due.map(OccupiedEntry::remove)
             };
             match due {
                 Some(waker) => waker.wake(),
