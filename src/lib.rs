@@ -63,6 +63,11 @@ pub struct GuideToEnding;
 #[doc = include_str!("../docs/guide/pipelines.md")]
 pub struct GuideToPipelines;
 
+/// The examples of the guide's page on rehearsals, likewise.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../docs/guide/rehearsal.md")]
+pub struct GuideToRehearsing;
+
 /// And those of the guide's page on observing.
 #[cfg(all(doctest, feature = "observe"))]
 #[doc = include_str!("../docs/guide/observe.md")]

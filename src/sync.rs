@@ -36,10 +36,12 @@ pub(crate) fn place<T>(lock: &owned::OwnedLock<T>) -> usize {
     std::ptr::from_ref(lock).addr()
 }
 
+pub(crate) mod alarm;
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod home;
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod island;
+pub(crate) mod schedule;
 #[cfg_attr(loom, allow(dead_code, reason = "no network runs under loom"))]
 pub(crate) mod task;
 pub(crate) mod time;
@@ -133,7 +135,8 @@ pub(crate) mod thread {
     /// Parks until unparked or until `deadline`; returns whether the deadline has passed. May return early.
     #[cfg(not(loom))]
     pub(crate) fn park_until(deadline: Instant) -> bool {
-        let now = super::time::Moment::look(true).instant();
+        super::schedule::is_about_to_block();
+        let now = super::time::now();
         match deadline.checked_duration_since(now) {
             Some(left) if !left.is_zero() => {
                 std::thread::park_timeout(left);

@@ -31,6 +31,8 @@ mod network;
 mod ports;
 #[path = "alarms/program.rs"]
 mod program;
+#[path = "alarms/rehearsed.rs"]
+mod rehearsed;
 #[path = "alarms/run.rs"]
 mod run;
 #[path = "alarms/shrinking.rs"]

@@ -15,9 +15,9 @@ use super::{
     error::{ReadyError, RecvError, SendError},
     held::Held,
     state::State,
-    waiter::Waiter,
+    waiter::{Stage, Waiter},
 };
-use crate::sync::{Arc, task};
+use crate::sync::{Arc, schedule, task};
 
 pin_project! {
     /// A send under way; see [`Sender::send_async`](super::Sender::send_async).
@@ -205,6 +205,9 @@ impl<T> Future for RecvHeldFuture<'_, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.into_ref().project_ref();
         let core = this.core;
+        if this.waiter.is(Stage::Idle) && schedule::is_to_wait(context) {
+            return Poll::Pending;
+        }
         let acceptor = if *this.bound {
             task::current_id()
         } else {

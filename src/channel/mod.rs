@@ -58,12 +58,12 @@ mod receiving;
 pub mod select;
 mod sending;
 mod slack;
+mod sleep;
 mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod ticker;
 mod timed;
-mod timer;
 mod waiter;
 mod waking;
 
@@ -88,6 +88,7 @@ pub use self::{
     granting::Remaining,
     held::Held,
     select::{OfAnybody, OfProcess, OfThread, Select},
+    sleep::{Sleep, now, sleep, sleep_until},
     ticker::{Ticker, tick},
     timed::{RecvTimeoutFuture, SendTimeoutFromFuture, SendTimeoutFuture},
 };

@@ -80,6 +80,8 @@ pub(crate) trait Observed: Send + Sync {
     fn wake_others(&self);
     /// Closes the channel to both sides; returns whether that was not done before.
     fn poison(&self, reason: Reason) -> bool;
+    /// Whether what stands at this address is a part of it.
+    fn contains(&self, address: usize) -> bool;
 }
 
 impl<T: Send> Observed for Core<T> {
@@ -128,6 +130,11 @@ impl<T: Send> Observed for Core<T> {
 
     fn poison(&self, reason: Reason) -> bool {
         Core::poison(self, reason)
+    }
+
+    fn contains(&self, address: usize) -> bool {
+        let begin = std::ptr::from_ref(self).addr();
+        (begin..begin + size_of::<Self>()).contains(&address)
     }
 }
 

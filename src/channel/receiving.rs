@@ -12,7 +12,7 @@ use super::{
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::{run_is_over, task::TaskId};
+use crate::sync::{run_is_over, schedule, task::TaskId};
 
 const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
 
@@ -139,6 +139,9 @@ impl<T> Core<T> {
         context: &Context<'_>,
     ) -> Poll<Result<T, RecvError>> {
         assert!(!waiter.is(Stage::Spent), "{POLLED_AGAIN}");
+        if waiter.is(Stage::Idle) && schedule::is_to_wait(context) {
+            return Poll::Pending;
+        }
         if self.a_sender_seems_to_wait() {
             let mut locked = self.lock();
             if let Some((sender, wake)) = locked.claim_sender_without_credit() {
@@ -232,6 +235,9 @@ impl<T> Core<T> {
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
     ) -> Poll<Result<(), ReadyError>> {
+        if waiter.is(Stage::Idle) && schedule::is_to_wait(context) {
+            return Poll::Pending;
+        }
         let wake = Wake::task(context);
         let mut locked = self.lock();
         let closed = locked.state.closed_to_senders();
@@ -270,6 +276,9 @@ impl<T> Core<T> {
         gone: fn(&State<T>) -> bool,
         context: &Context<'_>,
     ) -> Poll<()> {
+        if waiter.is(Stage::Idle) && schedule::is_to_wait(context) {
+            return Poll::Pending;
+        }
         let wake = Wake::task(context);
         let mut locked = self.lock();
         if gone(&locked.state) {

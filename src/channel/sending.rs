@@ -13,7 +13,7 @@ use super::{
     state::Role,
     waiter::{Stage, Waiter, Wake},
 };
-use crate::sync::run_is_over;
+use crate::sync::{run_is_over, schedule};
 
 /// The message in a waiter that only its owner can see.
 fn own_message<T>(waiter: Pin<&Waiter<T>>) -> T {
@@ -164,6 +164,9 @@ impl<T> Core<T> {
 
     #[inline(never)]
     fn begin_send_the_long_way(&self, waiter: Pin<&Waiter<T>>, context: &Context<'_>) -> Step {
+        if schedule::is_to_wait(context) {
+            return Step::Waits;
+        }
         // Cloned before the lock is taken, because it is foreign code; dropped, if unused, after.
         let wake = Wake::task(context);
         let mut locked = self.lock();

@@ -21,6 +21,10 @@ impl<T> Locked<'_, T> {
     pub(super) fn leave_in_slot(&mut self, message: T, me: Option<&Party>) -> Option<Wake> {
         self.state.credit.put(message);
         self.state.handed_over += 1;
+        #[cfg(not(loom))]
+        if crate::sync::schedule::is_rehearsed() {
+            self.note_hand_over(None);
+        }
         self.publish_senders();
         ToWake::flatten(self.notify_poller(me))
     }

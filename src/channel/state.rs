@@ -12,6 +12,8 @@ use super::{
     waiter::{Link, Stage, Waiter, Wake},
 };
 use crate::sync::{AtomicBool, Ordering, owned::OwnedLockGuard, task::TaskId};
+#[cfg(not(loom))]
+use crate::sync::{schedule, task};
 
 pub(super) struct State<T> {
     /// A sender that is running its partner in the middle of its own turn, so that its message is taken before it has to
@@ -271,8 +273,35 @@ impl<T> Locked<'_, T> {
     /// Takes the message of a sender that was claimed, and completes its send.
     #[inline]
     pub(super) fn complete(&mut self, sender: NonNull<Waiter<T>>) -> T {
+        #[cfg(not(loom))]
+        if schedule::is_rehearsed() {
+            self.note_hand_over(Some(sender));
+        }
         // SAFETY: it waited in our list, and the lock is held.
         unsafe { self.state.complete(sender) }
+    }
+
+    /// A message changes hands: what `sender` has, whom it has waited for, or what the task that runs leaves in a slot.
+    #[cfg(not(loom))]
+    #[cold]
+    pub(super) fn note_hand_over(&self, sender: Option<NonNull<Waiter<T>>>) {
+        let here = std::ptr::from_ref(&*self.state).addr();
+        let runs = task::current();
+        let Some(sender) = sender else {
+            return schedule::note_hand_over(here, runs, None);
+        };
+        // SAFETY: it waited in our list, so it is alive until its stage is final.
+        let sender = unsafe { sender.as_ref() };
+        // SAFETY: the lock is held.
+        let part = unsafe { sender.shared(|shared| shared.part) };
+        let from = match part {
+            // SAFETY: as above.
+            Some(part) => unsafe { part.see() }.task,
+            None => None,
+        };
+        // SAFETY: as above.
+        let from = from.or_else(|| unsafe { sender.counted_for() });
+        schedule::note_hand_over(here, from, runs);
     }
 
     /// Claims the sender that waited longest, unless there is a message within credit, which comes first.
@@ -371,6 +400,10 @@ impl<T> Locked<'_, T> {
         unsafe { self.state.held.remove(sender) };
         if outcome == Stage::Met {
             self.state.handed_over += 1;
+            #[cfg(not(loom))]
+            if schedule::is_rehearsed() {
+                self.note_hand_over(Some(sender));
+            }
         }
         let wake = {
             // SAFETY: a sender that is still tied to its hold is alive until its stage is final.

@@ -7,8 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::timer::Alarm;
-use crate::sync::{Mutex, thread, time::Moment};
+use crate::sync::{Mutex, alarm::Alarm, thread, time::Moment};
 
 /// Makes a [`Ticker`] whose first tick is due one `period` from now, and one more each `period` after that.
 ///

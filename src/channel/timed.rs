@@ -18,10 +18,12 @@ use super::{
     core::Core,
     error::{RecvTimeoutError, SendError, SendTimeoutError},
     state::Role,
-    timer::Alarm,
     waiter::{Stage, Waiter},
 };
-use crate::sync::time::{Moment, deadline_after};
+use crate::sync::{
+    alarm::Alarm,
+    time::{Moment, deadline_after},
+};
 
 impl<T> Sender<T> {
     /// Hands `message` over within `timeout`, without blocking the thread, on any executor.
@@ -207,6 +209,10 @@ impl<'a, T> SendTimeoutFuture<'a, T> {
             let Some(deadline) = *this.deadline else {
                 return Poll::Pending;
             };
+            if waiter.is(Stage::Idle) {
+                // It has not begun: it does so in another turn.
+                return Poll::Pending;
+            }
             if !Moment::look(this.alarm.is_set()).has_come_to(deadline) {
                 this.alarm.set(deadline, context);
                 return Poll::Pending;
@@ -332,6 +338,10 @@ impl<T> Future for RecvTimeoutFuture<'_, T> {
         let Some(deadline) = *this.deadline else {
             return Poll::Pending;
         };
+        if this.waiter.is(Stage::Idle) {
+            // It has not begun: it does so in another turn.
+            return Poll::Pending;
+        }
         if !Moment::look(this.alarm.is_set()).has_come_to(deadline) {
             this.alarm.set(deadline, context);
             return Poll::Pending;

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::{
     channel::{Held, Reason, Receiver, RecvError, SendError, SendFuture, Sender, channel},
-    sync::drive,
+    sync::{drive, time},
 };
 
 /// What travels: to the server as a question, and back as an answer.
@@ -107,7 +107,7 @@ impl<Q, A> Client<Q, A> {
     /// [`CallError`]; [`CallError::Timeout`] says whether a server has the question.
     pub fn call_timeout(&self, question: Q, timeout: Duration) -> Result<A, CallError<Q>> {
         // `None`, which waits for ever, if the clock cannot tell that far ahead.
-        self.call_until(question, Instant::now().checked_add(timeout))
+        self.call_until(question, time::now().checked_add(timeout))
     }
 
     /// Asks, blocking the thread until `deadline` at most.

@@ -9,7 +9,10 @@ use std::{
 
 use futures_core::{FusedStream, Stream};
 
-use crate::channel::{Reason, Receiver, RecvError, RecvTimeoutError, Select, TryRecvError};
+use crate::{
+    channel::{Reason, Receiver, RecvError, RecvTimeoutError, Select, TryRecvError},
+    sync::time,
+};
 
 /// Makes one receiver of many. The messages are of one type; map them at their senders, or use
 /// [`select!`](crate::select) where they are not.
@@ -143,7 +146,7 @@ impl<T: Send> Merge<T> {
     ///
     /// [`RecvTimeoutError`]; no message was taken then.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        match Instant::now().checked_add(timeout) {
+        match time::now().checked_add(timeout) {
             Some(deadline) => self.recv_deadline(deadline),
             // The clock cannot tell that far ahead.
             None => self.recv().map_err(Into::into),

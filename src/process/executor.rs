@@ -1,8 +1,9 @@
 //! The scheduler of a network on one thread, which is itself a future: whoever polls it drives the processes, be it a
 //! thread of ours that does nothing else or a task of somebody's async runtime.
 //!
-//! The partner of a rendezvous runs next, with no queue in between. A pair that goes on and on gives way to the others
-//! after [`STRAIGHT_MAX`] turns.
+//! Who runs next, and what follows when all wait, is for its [scheduler](crate::sync::schedule) to say. In the ordinary
+//! one the partner of a rendezvous runs next, with no queue in between, and a pair that goes on and on gives way to the
+//! others after [`STRAIGHT_MAX`] turns.
 
 use std::{
     mem::ManuallyDrop,
@@ -20,20 +21,22 @@ use super::{
 use crate::sync::{
     Arc,
     home::{AtHome, Home, Local},
+    schedule::{AllWait, Scheduler, System, Watching},
     task::{Task, TaskRef, Turn},
 };
 
-/// How many turns in a row go to whoever was woken last, before those that wait have theirs.
-pub(super) const STRAIGHT_MAX: u32 = 128;
+pub(super) use crate::sync::schedule::STRAIGHT_MAX;
+
 /// How many turns a poll of the scheduler takes before it gives way to what else its thread has to do. About 10 to 50
 /// microseconds.
 pub(super) const TURNS_A_POLL: u32 = 1024;
 
-pub(super) struct Executor {
+pub(super) struct Executor<S = System> {
     registry: Arc<Registry>,
     /// Of the processes that it runs.
     home: Arc<Home>,
     watch: Arc<Watch>,
+    scheduler: Arc<S>,
     local: Local,
     /// Turns before it gives way; `None` where its thread has nothing else to do.
     turns_a_poll: Option<u32>,
@@ -41,7 +44,7 @@ pub(super) struct Executor {
 }
 
 // SAFETY: the queue refers to tasks, which may be reached from any thread; it is used only while the executor is polled.
-unsafe impl Send for Executor {}
+unsafe impl<S: Scheduler> Send for Executor<S> {}
 
 /// Why it polls no process at the moment.
 pub(super) enum Rest {
@@ -54,23 +57,6 @@ pub(super) enum Rest {
 }
 
 impl Executor {
-    pub(super) fn new(
-        registry: Arc<Registry>,
-        watch: Arc<Watch>,
-        turns_a_poll: Option<u32>,
-    ) -> Self {
-        let home = Arc::clone(&registry.home);
-        let local = Local::alone(&home, true);
-        Self {
-            registry,
-            home,
-            watch,
-            local,
-            turns_a_poll,
-            has_ended: false,
-        }
-    }
-
     /// One that runs the processes of an island, as long as it has [work](Self::work); the others, and its end, are not
     /// its affair.
     pub(super) fn of_island(registry: Arc<Registry>, watch: Arc<Watch>, home: Arc<Home>) -> Self {
@@ -79,9 +65,31 @@ impl Executor {
             registry,
             home,
             watch,
+            scheduler: Arc::new(System),
             local,
             turns_a_poll: Some(TURNS_A_POLL),
             has_ended: true,
+        }
+    }
+}
+
+impl<S: Scheduler> Executor<S> {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        watch: Arc<Watch>,
+        scheduler: Arc<S>,
+        turns_a_poll: Option<u32>,
+    ) -> Self {
+        let home = Arc::clone(&registry.home);
+        let local = Local::alone(&home, scheduler.runs_within());
+        Self {
+            registry,
+            home,
+            watch,
+            scheduler,
+            local,
+            turns_a_poll,
+            has_ended: false,
         }
     }
 
@@ -92,12 +100,7 @@ impl Executor {
         let mut straight = 0;
         let mut turns = 0;
         loop {
-            let next = if straight < STRAIGHT_MAX {
-                self.local.take_next()
-            } else {
-                None
-            };
-            let task = if let Some(task) = next {
+            let task = if let Some(task) = self.scheduler.next(&self.local, straight) {
                 straight += 1;
                 task
             } else {
@@ -108,10 +111,16 @@ impl Executor {
                     }
                     self.welcome();
                 }
+                if self.scheduler.is_to_look() {
+                    self.watch.look_now();
+                    if home.is_to_stop() {
+                        return Rest::Over;
+                    }
+                }
                 if self.turns_a_poll.is_some_and(|most| turns >= most) {
                     return Rest::MoreToDo;
                 }
-                match self.local.take_first().or_else(|| self.local.take_next()) {
+                match self.scheduler.first(&self.local) {
                     Some(task) => task,
                     None if home.is_empty() => return Rest::Over,
                     None => return Rest::Idle,
@@ -165,6 +174,24 @@ impl Executor {
         }
     }
 
+    /// All processes wait: looks for a deadlock, and asks what follows.
+    fn all_wait(&self) -> AllWait {
+        match self.scheduler.watching() {
+            // Whom it has woken is injected, which is heard of before anybody sleeps.
+            Watching::ByThread => self.watch.look_while_idle(),
+            Watching::AtRest => {
+                if self.watch.look_now() || self.registry.home.is_to_stop() {
+                    return AllWait::GoOn;
+                }
+                false
+            }
+            Watching::Nobody => false,
+        };
+        self.scheduler.all_wait()
+    }
+}
+
+impl<S> Executor<S> {
     /// Ends all processes where they are.
     fn clear(&self) {
         let _at_home = AtHome::new(&self.local);
@@ -209,7 +236,7 @@ pub(super) fn end_all(registry: &Registry) {
     registry.home.close();
 }
 
-impl Future for Executor {
+impl<S: Scheduler> Future for Executor<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -219,24 +246,23 @@ impl Future for Executor {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Rest::Over => {
-                    self.has_ended = true;
-                    self.clear();
-                    return Poll::Ready(());
-                }
-                Rest::Idle => {
-                    // Whom it has woken is injected, which is heard of below.
-                    self.watch.look_while_idle();
-                    if self.registry.home.hear(context.waker()) {
+                Rest::Over => break,
+                Rest::Idle => match self.all_wait() {
+                    AllWait::Sleep if self.registry.home.hear(context.waker()) => {
                         return Poll::Pending;
                     }
-                }
+                    AllWait::Sleep | AllWait::GoOn => {}
+                    AllWait::End => break,
+                },
             }
         }
+        self.has_ended = true;
+        self.clear();
+        Poll::Ready(())
     }
 }
 
-impl Drop for Executor {
+impl<S> Drop for Executor<S> {
     fn drop(&mut self) {
         if !self.has_ended {
             self.clear();

@@ -158,6 +158,7 @@ mod poisoner;
 mod ports;
 mod ports_macro;
 mod registry;
+pub mod rehearsal;
 mod report;
 #[cfg(test)]
 mod sample;

@@ -16,7 +16,7 @@ use super::{
     watch::{OnDeadlock, Watch},
     workers,
 };
-use crate::sync::{Arc, drive, task::TaskRef};
+use crate::sync::{Arc, drive, schedule::System, task::TaskRef};
 
 /// Processes, and the channels between them.
 ///
@@ -424,6 +424,21 @@ impl Network {
         registry.result()
     }
 
+    pub(super) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// The first process that is a thread.
+    pub(super) fn first_thread(&self) -> Option<String> {
+        self.threads.first().map(|thread| thread.name.clone())
+    }
+
+    /// Lets the processes begin, and nobody else; returns what follows when some are deadlocked.
+    pub(super) fn begin_processes(self) -> OnDeadlock {
+        self.processes.begin();
+        self.on_deadlock
+    }
+
     fn begin(self, turns_a_poll: Option<u32>) -> impl Future<Output = Result<(), RunError>> + Send {
         let Self {
             registry,
@@ -435,7 +450,13 @@ impl Network {
         async move {
             registry.begin();
             let watch = Watch::new(Arc::clone(&registry), on_deadlock);
-            let executor = Executor::new(Arc::clone(&registry), Arc::clone(&watch), turns_a_poll);
+            let system = Arc::new(System);
+            let executor = Executor::new(
+                Arc::clone(&registry),
+                Arc::clone(&watch),
+                system,
+                turns_a_poll,
+            );
             processes.begin();
             let _watching = watch.start();
             let threads = Threads::start(&registry, threads);

@@ -244,7 +244,10 @@ impl Registry {
     pub(super) fn begin(&self) {
         self.has_begun.store(true, Ordering::Release);
         self.forget_forsaken();
-        self.own_channels();
+        // Where it is open who meets whom, the straight way is too straight.
+        if !self.home.is_rehearsed() {
+            self.own_channels();
+        }
         let to_call = std::mem::take(&mut *self.to_call.lock());
         for waker in to_call {
             waker.wake();
@@ -329,7 +332,18 @@ impl Registry {
 
     /// For how long it has existed, in milliseconds; after seven weeks it stands still.
     pub(super) fn age_ms(&self) -> u32 {
-        u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX)
+        let age = self.now().saturating_duration_since(self.began);
+        u32::try_from(age.as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// What time it is here.
+    pub(super) fn now(&self) -> Instant {
+        self.home.scheduler().now()
+    }
+
+    /// Since when it exists.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     /// What it knows, for as long as `read` takes: nobody can take up or give up an end meanwhile.

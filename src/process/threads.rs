@@ -22,7 +22,10 @@ use crate::sync::{
 };
 
 /// A thread that will be started when the network runs.
-pub(super) type Unstarted = Box<dyn FnOnce() -> std::io::Result<JoinHandle<()>> + Send>;
+pub(super) struct Unstarted {
+    pub(super) name: String,
+    start: Box<dyn FnOnce() -> std::io::Result<JoinHandle<()>> + Send>,
+}
 
 /// A thread of the network that will be called `name`.
 pub(super) fn unstarted<P, R>(
@@ -40,7 +43,8 @@ where
     let process_id = registry.reserve_process();
     let ports = ports.bind_blocking(&Seat::new(&registry, process_id));
     registry.home.one_more();
-    Box::new(move || {
+    let own_name = name.clone();
+    let start = Box::new(move || {
         let thread_name = name.clone();
         std::thread::Builder::new()
             .name(thread_name)
@@ -72,7 +76,11 @@ where
                 drop(task);
                 registry.home.one_less();
             })
-    })
+    });
+    Unstarted {
+        name: own_name,
+        start,
+    }
 }
 
 pub(super) struct Threads {
@@ -93,8 +101,8 @@ impl Threads {
             handles: Vec::with_capacity(unstarted.len()),
             is_over: false,
         };
-        for start in unstarted {
-            match start() {
+        for thread in unstarted {
+            match (thread.start)() {
                 Ok(handle) => threads.handles.push(handle),
                 Err(error) => panic!("a thread of the network cannot be started: {error}"),
             }

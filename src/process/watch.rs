@@ -5,6 +5,9 @@
 //! takes a fiftieth of one processor at most ([`RESPITE`]), and somewhat more only where everybody has waited since
 //! ([`RESPITE_IDLE`]). What counts is the time for which the processor had to do with it: a look that was held up (it
 //! waited for a lock, or for a processor that had other work) does not make the next one late.
+//!
+//! Who looks, and what the time is, is for the [scheduler](crate::sync::schedule) to say: where time is virtual there is no
+//! such thread.
 
 use std::{
     collections::HashSet,
@@ -86,23 +89,23 @@ struct Rest {
 }
 
 impl Rest {
-    fn new() -> Self {
+    fn new(now: Instant) -> Self {
         Self {
             took: [Duration::MAX; LOOKS_KNOWN],
             looks: 0,
-            ended: Instant::now(),
+            ended: now,
             cost: Duration::ZERO,
             is_idle: false,
         }
     }
 
-    /// A look has ended, which has cost `on_processor`, or has taken `by_the_clock` if that cannot be told.
-    fn begin(&mut self, on_processor: Option<Duration>, by_the_clock: Duration) {
+    /// A look has ended `now`, which has cost `on_processor`, or has taken `by_the_clock` if that cannot be told.
+    fn begin(&mut self, now: Instant, on_processor: Option<Duration>, by_the_clock: Duration) {
         self.took[self.looks % LOOKS_KNOWN] = by_the_clock;
         self.looks += 1;
         let least = || self.took.into_iter().min().unwrap_or(by_the_clock);
         self.cost = on_processor.unwrap_or_else(least);
-        self.ended = Instant::now();
+        self.ended = now;
         self.is_idle = false;
     }
 
@@ -120,12 +123,13 @@ impl Rest {
 
 impl Watch {
     pub(super) fn new(registry: Arc<Registry>, policy: OnDeadlock) -> Arc<Self> {
+        let rest = Rest::new(registry.now());
         Arc::new(Self {
             registry,
             state: Mutex::new(State {
                 policy,
                 told: HashSet::new(),
-                rest: Rest::new(),
+                rest,
                 watcher: None,
                 is_over: false,
             }),
@@ -146,7 +150,7 @@ impl Watch {
         }
         // If it is too early, the thread that watches looks the sooner for it.
         state.rest.is_idle = true;
-        if !state.rest.is_over(RESPITE, Instant::now()) {
+        if !state.rest.is_over(RESPITE, self.registry.now()) {
             return false;
         }
         match (&state.policy, &state.watcher) {
@@ -156,6 +160,13 @@ impl Watch {
             }
             _ => self.look(&mut state),
         }
+    }
+
+    /// Looks at once, whoever asks, and has the closure of [`OnDeadlock::Call`] called here: where there is no thread that
+    /// watches. Returns whether it may have woken somebody.
+    pub(super) fn look_now(&self) -> bool {
+        let mut state = self.state.lock();
+        !matches!(state.policy, OnDeadlock::Ignore) && self.look(&mut state)
     }
 
     /// Looks, and acts on what it sees; returns whether it may have woken somebody.
@@ -171,7 +182,8 @@ impl Watch {
         if let Some((deadlock, serials)) = found.deadlock {
             self.act(state, &deadlock, serials);
         }
-        state.rest.begin(on_processor, by_the_clock);
+        let now = self.registry.now();
+        state.rest.begin(now, on_processor, by_the_clock);
         has_woken
     }
 
@@ -194,7 +206,7 @@ impl Watch {
             if state.is_over {
                 return;
             }
-            if state.rest.is_over_for_watcher(Instant::now()) {
+            if state.rest.is_over_for_watcher(self.registry.now()) {
                 self.look(&mut state);
             }
             drop(state);
@@ -252,27 +264,26 @@ mod tests {
 
     #[test]
     fn a_busy_network_gives_a_fiftieth_and_an_idle_one_a_tenth() {
-        let mut rest = Rest::new();
-        assert!(
-            rest.is_over_for_watcher(Instant::now()),
-            "it begins by looking"
-        );
+        let now = Instant::now();
+        let mut rest = Rest::new(now);
+        assert!(rest.is_over_for_watcher(now), "it begins by looking");
         let cost = Duration::from_millis(3);
-        rest.begin(Some(cost), Duration::from_secs(1));
+        rest.begin(now, Some(cost), Duration::from_secs(1));
         let after = |rest: &Rest, respite| rest.is_over_for_watcher(rest.ended + cost * respite);
         assert!(!after(&rest, RESPITE - 1) && after(&rest, RESPITE));
         rest.is_idle = true;
         assert!(!after(&rest, RESPITE_IDLE - 1) && after(&rest, RESPITE_IDLE));
         // Whether it is idle is to be said again after each look.
-        rest.begin(Some(cost), Duration::from_secs(1));
+        rest.begin(now, Some(cost), Duration::from_secs(1));
         assert!(!after(&rest, RESPITE - 1));
     }
 
     #[test]
     fn where_only_the_clock_tells_a_look_that_was_held_up_once_makes_no_long_rest() {
-        let mut rest = Rest::new();
+        let now = Instant::now();
+        let mut rest = Rest::new(now);
         let mut cost_after = |took| {
-            rest.begin(None, took);
+            rest.begin(now, None, took);
             rest.cost
         };
         let usual = Duration::from_micros(50);

@@ -9,6 +9,8 @@
 //! - A task is here once for each time that its state became `Scheduled` and it was not polled since.
 //! - Where one thread runs all tasks of a home, it alone writes their status.
 
+#[cfg(not(loom))]
+use std::sync::OnceLock;
 use std::{
     cell::Cell,
     collections::VecDeque,
@@ -18,6 +20,8 @@ use std::{
 
 use crossbeam_deque::Worker;
 
+#[cfg(not(loom))]
+use super::schedule::{Scheduler, System};
 use super::{
     Arc, AtomicBool, AtomicUsize, Mutex, Ordering, UnsafeCell, barrier, fence,
     task::{State, Task, TaskRef, Turn, Way},
@@ -43,6 +47,9 @@ pub(crate) struct Home {
     owns: AtomicBool,
     /// How many bells there are, readable without the lock.
     sleeping: AtomicUsize,
+    /// Who schedules its tasks, if it is not the system.
+    #[cfg(not(loom))]
+    scheduler: OnceLock<Arc<dyn Scheduler>>,
 }
 
 #[derive(Default)]
@@ -78,7 +85,35 @@ impl Home {
             suspensions: AtomicUsize::new(0),
             owns: AtomicBool::new(false),
             sleeping: AtomicUsize::new(0),
+            #[cfg(not(loom))]
+            scheduler: OnceLock::new(),
         }
+    }
+
+    /// Its tasks have a scheduler of their own. Before the first of them runs, and once.
+    #[cfg(not(loom))]
+    pub(crate) fn rehearse(&self, scheduler: Arc<dyn Scheduler>) {
+        let is_first = self.scheduler.set(scheduler).is_ok();
+        debug_assert!(is_first, "a network is run once");
+    }
+
+    /// Who schedules its tasks.
+    #[cfg(not(loom))]
+    pub(crate) fn scheduler(&self) -> &dyn Scheduler {
+        self.scheduler.get().map_or(&System, |own| &**own)
+    }
+
+    /// Whether that is not the system.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn is_rehearsed(&self) -> bool {
+        self.scheduler.get().is_some()
+    }
+
+    /// Whether some task was woken from elsewhere that nobody has taken in.
+    #[cfg(not(loom))]
+    pub(crate) fn has_injected(&self) -> bool {
+        self.injected.lock().first.is_some()
     }
 
     /// Whether several threads run its tasks.
@@ -530,6 +565,8 @@ thread_local! {
     static HOME: Cell<*const Home> = const { Cell::new(NOWHERE) };
     /// The home of the whole network of which this thread has suspended the bias for long.
     static SUSPENDED: Cell<*const Home> = const { Cell::new(ptr::null()) };
+    /// Whether this thread runs tasks that have a scheduler of their own.
+    static REHEARSED: Cell<bool> = const { Cell::new(false) };
 }
 /// No home is there, and it is not null.
 const NOWHERE: *const Home = ptr::without_provenance(usize::MAX);
@@ -547,6 +584,13 @@ pub(crate) fn home_of_this_thread() -> *const Home {
     return HOME.get();
     #[cfg(loom)]
     HOME.with(Cell::get)
+}
+
+/// Whether this thread runs tasks that have a scheduler of their own.
+#[cfg(not(loom))]
+#[inline]
+pub(super) fn is_rehearsed() -> bool {
+    REHEARSED.get()
 }
 
 #[inline]
@@ -627,6 +671,8 @@ impl Within<'_> {
 pub(crate) struct AtHome<'a> {
     before: *const Local,
     home_before: *const Home,
+    #[cfg(not(loom))]
+    was_rehearsed: bool,
     _local: &'a Local,
 }
 
@@ -636,6 +682,9 @@ impl<'a> AtHome<'a> {
             before: LOCAL.with(|cell| cell.replace(local)),
             home_before: HOME
                 .with(|cell| cell.replace(if local.alone { local.home } else { NOWHERE })),
+            // SAFETY: whoever runs tasks keeps their home.
+            #[cfg(not(loom))]
+            was_rehearsed: REHEARSED.replace(unsafe { &*local.home }.is_rehearsed()),
             _local: local,
         }
     }
@@ -645,5 +694,7 @@ impl Drop for AtHome<'_> {
     fn drop(&mut self) {
         LOCAL.with(|cell| cell.set(self.before));
         HOME.with(|cell| cell.set(self.home_before));
+        #[cfg(not(loom))]
+        REHEARSED.set(self.was_rehearsed);
     }
 }

@@ -784,6 +784,8 @@ pub(crate) fn blocked(timed: bool) -> Option<BlockedThread> {
     let alive = unsafe { task.as_ref() };
     // A process that blocks its thread is no thread of the network: it runs.
     if !matches!(alive.way(), Way::Thread(_)) {
+        #[cfg(not(loom))]
+        super::schedule::is_about_to_block();
         return None;
     }
     alive.block(timed);

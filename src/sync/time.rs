@@ -1,8 +1,8 @@
 //! The one place that time comes from: whoever waits for an instant looks here, and only here.
 //!
-//! What waits for an instant parks a thread ([`park_until`](super::thread::park_until)) or sets an alarm
-//! (`channel::timer`); both look at this clock, so that a scheduler that brings a clock of its own has one place
-//! to replace.
+//! What waits for an instant parks a thread ([`park_until`](super::thread::park_until)) or sets an
+//! [alarm](super::alarm). A process of a network that has a [scheduler](super::schedule) of its own is told that one's
+//! time, wherever it asks; everybody else the system's.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Moment {
         #[cfg(not(loom))]
         let _ = has_waited;
         Self {
-            now: Instant::now(),
+            now: now(),
             #[cfg(loom)]
             has_waited,
         }
@@ -46,7 +46,22 @@ impl Moment {
 
 /// When `timeout` from now is; `None`, which never comes, if the clock cannot tell that far ahead.
 pub(crate) fn deadline_after(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
+    now().checked_add(timeout)
+}
+
+/// What time it is for whoever asks.
+#[inline]
+pub(crate) fn now() -> Instant {
+    #[cfg(not(loom))]
+    if let Some(now) = super::schedule::now_of_current() {
+        return now;
+    }
+    now_of_system()
+}
+
+/// What time it is outside all networks.
+pub(super) fn now_of_system() -> Instant {
+    Instant::now()
 }
 
 /// Some work of this thread, whose time is told: on the processor, where the system can tell that, and by the clock.

@@ -1,7 +1,7 @@
 //! All states of a program, which processes can still move from each, and which of them are deadlocked there by the
 //! documented rules; and whether what the runtime has said can be true.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use handover::process::{Blocked, Deadlock, Waiting};
 
@@ -112,6 +112,11 @@ impl<'a> Graph<'a> {
             at_rest,
             can_end,
         })
+    }
+
+    /// All that can be seen where nothing need move any more.
+    pub(crate) fn outcomes(&self) -> BTreeSet<Vec<u64>> {
+        self.at_rest.keys().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {

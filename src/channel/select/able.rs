@@ -1,7 +1,7 @@
 //! A set of guards of one alternation: those that can meet, or seem to.
 
 use super::Choice;
-use crate::sync::random_below;
+use crate::sync::schedule;
 
 /// A set of guards, by their indices: one bit for each.
 pub(super) struct Able {
@@ -42,7 +42,7 @@ impl Able {
         let count = self.count();
         let mut before = match choice {
             _ if count == 0 => return None,
-            Choice::Fair if count > 1 => random_below(count),
+            Choice::Fair if count > 1 => schedule::pick(count),
             Choice::Fair | Choice::Biased => 0,
         };
         let words = std::iter::once(&mut self.first).chain(&mut self.more);

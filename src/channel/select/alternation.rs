@@ -17,7 +17,6 @@ use smallvec::SmallVec;
 use super::{
     super::{
         party::{Part, Party},
-        timer::Alarm,
         waiter::Wake,
     },
     Choice, Kind,
@@ -26,7 +25,7 @@ use super::{
     list::{Guards, Member, Nature},
     timing::Timing,
 };
-use crate::sync::{run_is_over, task, thread, time::Moment};
+use crate::sync::{alarm::Alarm, run_is_over, schedule, task, thread, time::Moment};
 
 /// How far an alternation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -487,6 +486,7 @@ impl<G: Guards> Future for Alternation<G> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<G::Output> {
         let this = self.as_ref().get_ref();
         let waits = match this.progress.get() {
+            Progress::Idle if schedule::is_to_wait(context) => return Poll::Pending,
             Progress::Idle => false,
             Progress::Waiting(_) => true,
             Progress::Met(met) => return this.poll_until_done(met, context),

@@ -15,6 +15,7 @@ use super::{Actor, AddressToken, Context, letter::Letter};
 use crate::{
     channel::RecvError,
     process::{HeldIn, Here, In, InToken, Network, OutToken, Ports, ProcessError, ProcessResult},
+    sync::time,
 };
 
 /// An actor that has a name and addresses, and does not live yet; made by [`Actor::declare`].
@@ -207,7 +208,7 @@ async fn live<A: Actor>(
     let mut last = contained(actor.started(&context)).await;
     loop {
         if let Err(failure) = last {
-            let reason = match restarts.allow(failure, Instant::now()) {
+            let reason = match restarts.allow(failure, time::now()) {
                 Ok(reason) => reason,
                 Err(failure) => return failure.go_up(),
             };

@@ -19,7 +19,7 @@ use std::{
 use super::{Broadcast, BroadcastError, Member, Missed, Partial, Register};
 use crate::{
     channel::{SendError, SendFuture, SendTimeoutError},
-    sync::drive,
+    sync::{drive, time},
 };
 
 /// How far a message has come with one subscriber.
@@ -158,7 +158,7 @@ impl<T: Clone> Delivery<'_, T> {
     /// As for [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> bool {
         // `None`, which waits for ever, if the clock cannot tell that far ahead.
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = time::now().checked_add(timeout);
         drive(pin!(self.wait_async()), deadline).is_some()
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     channel::{RecvError, SendError},
     process::{BlockingIn, BlockingOut, In, Out, ProcessError, ProcessResult},
-    sync::Arc,
+    sync::{Arc, time},
 };
 
 /// What is done with the error of an item.
@@ -121,17 +121,17 @@ where
     Fut: Future<Output = Result<U, ProcessError>>,
 {
     let gauge = Arc::clone(&worker.outlet.gauge);
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let received = ins[worker.round.next()].recv().await;
-        let taken = Instant::now();
+        let taken = time::now();
         gauge.waited_for_input(taken - began);
         began = taken;
         let result = match received {
             Ok(Some(item)) => {
                 gauge.took();
                 let result = step(item).await;
-                began = Instant::now();
+                began = time::now();
                 gauge.worked(began - taken);
                 Some(result)
             }
@@ -178,7 +178,7 @@ async fn pass<U>(
         }
         _ => ControlFlow::Continue(()),
     };
-    let sent = Instant::now();
+    let sent = time::now();
     outlet.gauge.waited_for_output(sent - *began);
     *began = sent;
     Ok(flow)
@@ -199,17 +199,17 @@ pub(super) fn work_blocking<T, U>(
     mut step: impl FnMut(T) -> Result<U, ProcessError>,
 ) -> ProcessResult {
     let gauge = Arc::clone(&worker.outlet.gauge);
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let received = ins[worker.round.next()].recv();
-        let taken = Instant::now();
+        let taken = time::now();
         gauge.waited_for_input(taken - began);
         began = taken;
         let result = match received {
             Ok(Some(item)) => {
                 gauge.took();
                 let result = step(item);
-                began = Instant::now();
+                began = time::now();
                 gauge.worked(began - taken);
                 Some(result)
             }
@@ -256,7 +256,7 @@ fn pass_blocking<U>(
         }
         _ => ControlFlow::Continue(()),
     };
-    let sent = Instant::now();
+    let sent = time::now();
     outlet.gauge.waited_for_output(sent - *began);
     *began = sent;
     Ok(flow)
@@ -278,10 +278,10 @@ pub(super) async fn iterate<U>(
 ) -> ProcessResult {
     let gauge = Arc::clone(&outlet.gauge);
     let mut items = items;
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let item = items.next();
-        let made = Instant::now();
+        let made = time::now();
         gauge.worked(made - began);
         began = made;
         let Some(result) = item else { return Ok(()) };
@@ -305,10 +305,10 @@ where
     S: Stream<Item = Result<U, ProcessError>>,
 {
     let gauge = Arc::clone(&outlet.gauge);
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let item = poll_fn(|context| items.as_mut().poll_next(context)).await;
-        let made = Instant::now();
+        let made = time::now();
         gauge.worked(made - began);
         began = made;
         let Some(result) = item else { return Ok(()) };
@@ -329,10 +329,10 @@ pub(super) async fn take<U>(
     mut outlet: Outlet,
 ) -> ProcessResult {
     let gauge = Arc::clone(&outlet.gauge);
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let received = port.recv().await;
-        let taken = Instant::now();
+        let taken = time::now();
         gauge.waited_for_input(taken - began);
         began = taken;
         let item = match received {
@@ -360,10 +360,10 @@ pub(super) fn iterate_blocking<U>(
     mut items: impl Iterator<Item = Result<U, ProcessError>>,
 ) -> ProcessResult {
     let gauge = Arc::clone(&outlet.gauge);
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let item = items.next();
-        let made = Instant::now();
+        let made = time::now();
         gauge.worked(made - began);
         began = made;
         let Some(result) = item else { return Ok(()) };
@@ -391,10 +391,10 @@ where
     F: FnMut(&mut R, T) -> Fut,
     Fut: Future<Output = Result<ControlFlow<()>, ProcessError>>,
 {
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let received = ins[drain.round.next()].recv().await;
-        let taken = Instant::now();
+        let taken = time::now();
         drain.gauge.waited_for_input(taken - began);
         began = taken;
         let item = match received {
@@ -404,7 +404,7 @@ where
         };
         drain.gauge.took();
         let flow = step(value, item).await;
-        began = Instant::now();
+        began = time::now();
         drain.gauge.worked(began - taken);
         let flow = flow?;
         drain.gauge.passed();
@@ -420,10 +420,10 @@ pub(super) fn drain_blocking<T>(
     mut drain: Drain,
     mut step: impl FnMut(T) -> Result<ControlFlow<()>, ProcessError>,
 ) -> ProcessResult {
-    let mut began = Instant::now();
+    let mut began = time::now();
     loop {
         let received = ins[drain.round.next()].recv();
-        let taken = Instant::now();
+        let taken = time::now();
         drain.gauge.waited_for_input(taken - began);
         began = taken;
         let item = match received {
@@ -433,7 +433,7 @@ pub(super) fn drain_blocking<T>(
         };
         drain.gauge.took();
         let flow = step(item);
-        began = Instant::now();
+        began = time::now();
         drain.gauge.worked(began - taken);
         let flow = flow?;
         drain.gauge.passed();

@@ -1,45 +1,113 @@
-//! Waking tasks at an instant, on any executor: one thread for the whole process, which runs only while a task
-//! waits for an instant. (A blocked thread needs none of this: it parks until its instant.)
+//! Waking tasks at an instant, on any executor. (A blocked thread needs none of this: it parks until its instant.)
+//!
+//! Where time is the system's, one thread for the whole process does it, which runs only while a task waits for an
+//! instant; a network with a [scheduler](super::schedule) of its own has its alarms there.
 //!
 //! # Invariants
 //!
-//! - While an alarm is set, the thread runs, and sleeps no longer than until the earliest alarm.
+//! - While an alarm is set with the system, the thread runs, and sleeps no longer than until the earliest alarm.
 //! - A task has at most one alarm, in the future that it polls: so there are as many as tasks that wait.
 //! - No foreign code runs under the lock: wakers are cloned, woken and dropped outside.
 //! - An alarm goes off at its instant or later, never earlier, and is no longer set then.
 
 use std::{cell::Cell, task::Context, time::Instant};
 
+#[cfg(not(loom))]
+use super::{
+    Arc,
+    home::Home,
+    schedule::{Scheduler, System, home_of_current},
+};
+
 /// Wakes a task at an instant; cleared when it is dropped. It lives in the future that waits.
-pub(super) struct Alarm {
-    /// Where it stands among all that are set, if it was set and has not been cleared since.
-    key: Cell<Option<Key>>,
+///
+/// It is set with the scheduler of the task that runs then, and cleared there, whoever clears it.
+pub(crate) struct Alarm {
+    /// What was set, and has not been cleared since.
+    set: Cell<Option<Set>>,
+}
+
+/// An alarm that was set.
+struct Set {
+    /// Where it stands among all that are set.
+    key: Key,
+    /// Whose scheduler has it, if it is not the system's.
+    #[cfg(not(loom))]
+    home: Option<Arc<Home>>,
 }
 
 impl Alarm {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            key: Cell::new(None),
+            set: Cell::new(None),
         }
     }
 
     /// Whether it was set, and not cleared since; it may have gone off.
-    pub(super) fn is_set(&self) -> bool {
-        self.key.get().is_some()
+    pub(crate) fn is_set(&self) -> bool {
+        let set = self.set.take();
+        let is_set = set.is_some();
+        self.set.set(set);
+        is_set
     }
 
     /// Lets the task of `context` be woken once the clock has come to `at`, and no longer at what was set before.
-    pub(super) fn set(&self, at: Instant, context: &Context<'_>) {
-        self.key
-            .set(Some(service::set(self.key.get(), at, context)));
+    #[cfg(not(loom))]
+    pub(crate) fn set(&self, at: Instant, context: &Context<'_>) {
+        let home = home_of_current();
+        let before = self.set.take();
+        let old = match before {
+            Some(before) if is_same(before.home.as_ref(), home.as_ref()) => Some(before.key),
+            Some(elsewhere) => {
+                elsewhere.clear();
+                None
+            }
+            None => None,
+        };
+        let key = scheduler_of(home.as_ref()).set_alarm(old, at, context.waker());
+        self.set.set(Some(Set { key, home }));
+    }
+
+    /// Whoever waits for an instant is woken at once.
+    #[cfg(loom)]
+    pub(crate) fn set(&self, at: Instant, context: &Context<'_>) {
+        context.waker().wake_by_ref();
+        self.set.set(Some(Set { key: (at, 0) }));
     }
 
     /// Lets the task sleep.
     #[inline]
-    pub(super) fn clear(&self) {
-        if let Some(key) = self.key.take() {
-            service::clear(key);
+    pub(crate) fn clear(&self) {
+        if let Some(set) = self.set.take() {
+            set.clear();
         }
+    }
+}
+
+impl Set {
+    #[cfg(not(loom))]
+    fn clear(self) {
+        scheduler_of(self.home.as_ref()).clear_alarm(self.key);
+    }
+
+    /// Loom has no clock, and its threads end with each run.
+    #[cfg(loom)]
+    fn clear(self) {
+        let _ = self.key;
+    }
+}
+
+#[cfg(not(loom))]
+fn scheduler_of(home: Option<&Arc<Home>>) -> &dyn Scheduler {
+    home.map_or(&System, |home| home.scheduler())
+}
+
+#[cfg(not(loom))]
+fn is_same(one: Option<&Arc<Home>>, other: Option<&Arc<Home>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
     }
 }
 
@@ -50,31 +118,17 @@ impl Drop for Alarm {
     }
 }
 
-/// The order in which alarms go off; the number tells those apart that are set to the same instant.
-type Key = (Instant, u64);
+/// An alarm that is set, in the order in which they go off; the number tells those apart that are set to the same instant.
+pub(crate) type Key = (Instant, u64);
 
-/// Loom has no clock, and its threads end with each run: whoever waits for an instant is woken at once.
-#[cfg(loom)]
-mod service {
-    use std::{task::Context, time::Instant};
-
-    use super::Key;
-
-    pub(super) fn set(_old: Option<Key>, at: Instant, context: &Context<'_>) -> Key {
-        context.waker().wake_by_ref();
-        (at, 0)
-    }
-
-    pub(super) fn clear(_key: Key) {}
-}
-
+/// The alarms of the system's scheduler.
 #[cfg(not(loom))]
-mod service {
+pub(super) mod service {
     use std::{
         collections::BTreeMap,
         mem,
         panic::{AssertUnwindSafe, catch_unwind},
-        task::{Context, Waker},
+        task::Waker,
         time::{Duration, Instant},
     };
 
@@ -82,7 +136,7 @@ mod service {
     use crate::sync::{
         Mutex,
         thread::{self, Thread},
-        time::Moment,
+        time::now_of_system,
     };
 
     /// How long the thread stays when no alarm is left: an alternation in a loop sets one in each turn, and to
@@ -196,14 +250,14 @@ mod service {
         }
     }
 
-    pub(super) fn set(old: Option<Key>, at: Instant, context: &Context<'_>) -> Key {
+    pub(in crate::sync) fn set(old: Option<Key>, at: Instant, waker: &Waker) -> Key {
         if let Some(old) = old
-            && ALARMS.lock().has(old, at, context.waker())
+            && ALARMS.lock().has(old, at, waker)
         {
             return old;
         }
         // Cloned before the lock is taken, and what is replaced is dropped after: both are foreign code.
-        let waker = context.waker().clone();
+        let waker = waker.clone();
         let mut alarms = ALARMS.lock();
         if alarms.thread.is_none() {
             alarms.thread = Some(start());
@@ -219,7 +273,7 @@ mod service {
         key
     }
 
-    pub(super) fn clear(key: Key) {
+    pub(in crate::sync) fn clear(key: Key) {
         let mut alarms = ALARMS.lock();
         let (removed, must_look) = alarms.remove(key);
         let thread = alarms.thread.clone().filter(|_| must_look);
@@ -249,7 +303,7 @@ mod service {
 
     fn run() {
         loop {
-            let now = Moment::look(true).instant();
+            let now = now_of_system();
             let next = ALARMS.lock().next(now);
             match next {
                 Next::Wake(waker) => {
