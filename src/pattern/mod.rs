@@ -17,6 +17,8 @@
 mod actor;
 mod broadcast;
 mod call;
+#[cfg(not(loom))]
+mod in_time;
 mod merge;
 mod partition;
 #[cfg(not(loom))]
@@ -26,8 +28,10 @@ mod tests;
 
 #[cfg(not(loom))]
 pub use self::actor::{
-    Actor, ActorError, Address, AddressToken, BlockingAddress, Context, DeclaredActor, Handler,
-    InHand, Kept, KeptPort, RestartLimit,
+    Actor, ActorError, ActorReport, ActorWatch, Address, AddressShare, AddressToken, Asking,
+    BlockingAddress, BlockingStopper, Context, DeclaredActor, Handler, InHand, Kept, KeptPort,
+    NewActor, RestartLimit, RestartStrategy, StopError, Stopper, StopperToken, SupervisionLimit,
+    Supervisor, SupervisorReport,
 };
 #[cfg(not(loom))]
 pub use self::pipeline::{
