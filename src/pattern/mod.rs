@@ -36,7 +36,7 @@ pub use self::actor::{
 #[cfg(not(loom))]
 pub use self::pipeline::{
     Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
-    StepWith,
+    StepOn, StepWith, TimeLimit,
 };
 pub use self::{
     broadcast::{

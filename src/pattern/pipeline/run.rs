@@ -14,6 +14,8 @@ pub struct Assembly<R> {
     pub(super) name: String,
     /// The stages between source and sink, and how many workers each has.
     pub(super) stages: Vec<(String, usize)>,
+    /// What was asked of a stage that it cannot do.
+    pub(super) wrong: Option<PipelineError>,
     pub(super) plan: WholePlan,
     pub(super) outcome: Outcome<R>,
 }
@@ -79,7 +81,7 @@ impl<R> Assembly<R> {
     /// # Errors
     ///
     /// [`PipelineError`]: a stage without workers, or with a name that another has. The network is as it was then.
-    pub fn build(self, net: &mut Network) -> Result<Built<R>, PipelineError> {
+    pub fn build(mut self, net: &mut Network) -> Result<Built<R>, PipelineError> {
         self.check()?;
         let Self {
             name,
@@ -92,7 +94,7 @@ impl<R> Assembly<R> {
                 net,
                 gauges: Vec::new(),
             };
-            plan(&mut site);
+            plan(&mut site, SINK);
             site.gauges
         });
         Ok(Built {
@@ -102,7 +104,10 @@ impl<R> Assembly<R> {
         })
     }
 
-    fn check(&self) -> Result<(), PipelineError> {
+    fn check(&mut self) -> Result<(), PipelineError> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
         let mut names = vec![SOURCE, SINK];
         for (stage, workers) in &self.stages {
             if *workers == 0 {
@@ -228,6 +233,23 @@ pub enum PipelineError {
     /// A stage has no workers, so nothing could pass it.
     #[error("stage `{stage}` has 0 workers; give it 1 at least")]
     NoWorkers {
+        /// The stage.
+        stage: String,
+    },
+    /// A stage of several workers whose items go by key was asked to keep the order of all of them.
+    #[error(
+        "stage `{stage}` goes by key, so it keeps the order of each key, and cannot keep that of all items; leave \
+         `ordered` out, or `by_key`"
+    )]
+    OrderedByKey {
+        /// The stage.
+        stage: String,
+    },
+    /// A limit of time was asked of a stage whose function does not await, so that nothing can cut it off.
+    #[error(
+        "stage `{stage}` does not await, so it cannot be cut off after a time; make it a stage that awaits"
+    )]
+    NoLimit {
         /// The stage.
         stage: String,
     },
