@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     link::{After, Crew, Feed, Inlet, Route, Slot, link},
     plan::{Options, Plan, Site, WholePlan},
+    report::Gauge,
     worker::{Outlet, Policy, ended, pass},
 };
 use crate::{
@@ -34,7 +35,7 @@ pub(super) type Predicate<T> = Box<dyn FnMut(&T) -> bool + Send>;
 /// What splits, without where it splits to.
 struct Fork<T> {
     feed: Option<Feed<T>>,
-    gauge: Option<Arc<super::report::Gauge>>,
+    gauge: Arc<Gauge>,
 }
 
 fn fork<T: Send + 'static>(
@@ -45,7 +46,7 @@ fn fork<T: Send + 'static>(
     let feeds = before(site, before_options, &After::one(name));
     Fork {
         feed: feeds.into_iter().next(),
-        gauge: site.gauges(name, 1).into_iter().next(),
+        gauge: site.gauge(name),
     }
 }
 
@@ -57,10 +58,10 @@ impl<T: Send + 'static> Fork<T> {
         predicate: Predicate<T>,
         (yes, no): (Option<Route<T>>, Option<Route<T>>),
     ) {
-        let (Some(feed), Some(gauge), Some(yes), Some(no)) = (self.feed, self.gauge, yes, no)
-        else {
+        let (Some(feed), Some(yes), Some(no)) = (self.feed, yes, no) else {
             return;
         };
+        let gauge = self.gauge;
         let (yes, yes_outlet) = Outlet::new(yes, Policy::Stop, Arc::clone(&gauge));
         let (no, no_outlet) = Outlet::new(no, Policy::Stop, gauge);
         let inlet = Inlet::new(feed.round);
@@ -159,11 +160,9 @@ pub(super) fn split_and_join<T: Send + 'static, U: Send + 'static>(
             .into_iter()
             .next();
         let other = no(site, no_options, &After::one(&join)).into_iter().next();
-        let gauge = site.gauges(&join, 1).into_iter().next();
+        let gauge = site.gauge(&join);
         let (routes, next) = link(site, &Crew::one(&join), after);
-        if let (Some(one), Some(other), Some(gauge), Some(route)) =
-            (one, other, gauge, routes.into_iter().next())
-        {
+        if let (Some(one), Some(other), Some(route)) = (one, other, routes.into_iter().next()) {
             let (outs, outlet) = Outlet::new(route, Policy::Stop, gauge);
             let inlets = [Inlet::new(one.round), Inlet::new(other.round)];
             site.net.process(

@@ -243,11 +243,9 @@ fn sorted<T: Send + 'static>(
     let name = keys_of(&to.stage);
     let sorter = Crew::one(&name);
     let (routes, taken) = crossed(site.net, from, &sorter);
-    let gauge = site.gauges(&name, 1).into_iter().next();
+    let gauge = site.gauge(&name);
     let (passed, feeds) = picked(site.net, &sorter, to, pick);
-    if let (Some(feed), Some(gauge), Some(route)) =
-        (taken.into_iter().next(), gauge, passed.into_iter().next())
-    {
+    if let (Some(feed), Some(route)) = (taken.into_iter().next(), passed.into_iter().next()) {
         let (outs, outlet) = Outlet::new(route, Policy::Stop, gauge);
         let worker = Worker {
             inlet: Inlet::new(feed.round),

@@ -64,13 +64,26 @@ pub(super) struct Site<'a> {
 pub(super) type Plan<T> = Box<dyn FnOnce(&mut Site<'_>, Options, &After<T>) -> Vec<Feed<T>> + Send>;
 
 impl Site<'_> {
-    pub(super) fn gauges(&mut self, stage: &str, workers: usize) -> Vec<Arc<Gauge>> {
+    /// Those of the workers of a stage, whose processes have its name and a number.
+    fn gauges(&mut self, stage: &str, workers: usize) -> Vec<Arc<Gauge>> {
         let gauges: Vec<Arc<Gauge>> = (0..workers).map(|_| Arc::default()).collect();
         self.gauges.push(StageGauges {
             stage: stage.to_owned(),
             workers: gauges.clone(),
+            is_numbered: true,
         });
         gauges
+    }
+
+    /// That of a process that is alone, and has the name.
+    pub(super) fn gauge(&mut self, name: &str) -> Arc<Gauge> {
+        let gauge = Arc::<Gauge>::default();
+        self.gauges.push(StageGauges {
+            stage: name.to_owned(),
+            workers: vec![Arc::clone(&gauge)],
+            is_numbered: false,
+        });
+        gauge
     }
 
     /// A process that takes the errors which a stage diverts, if it was asked for.
@@ -326,10 +339,10 @@ fn source<T: Send + 'static>(
     + 'static,
 ) -> Plan<T> {
     Box::new(move |site, options, after| {
-        let gauges = site.gauges(SOURCE, 1);
+        let gauge = site.gauge(SOURCE);
         let (routes, next) = link(site, &Crew::one(SOURCE), after);
         let errors = site.diversion(SOURCE, options.take_error);
-        if let (Some(route), Some(gauge)) = (routes.into_iter().next(), gauges.into_iter().next()) {
+        if let Some(route) = routes.into_iter().next() {
             let (outs, outlet) = Outlet::new(route, options.policy, gauge);
             add(site.net, outs, errors, outlet);
         }
@@ -412,7 +425,7 @@ fn sink_seat<T: Send + 'static>(
 ) -> Option<(Vec<InToken<Slot<T>>>, Drain)> {
     let feeds = before(site, before_options, &After::one(name));
     let feed = feeds.into_iter().next()?;
-    let gauge = site.gauges(name, 1).into_iter().next()?;
+    let gauge = site.gauge(name);
     let inlet = Inlet::new(feed.round);
     Some((feed.ports, Drain { inlet, gauge }))
 }

@@ -70,6 +70,8 @@ impl Gauge {
 pub(super) struct StageGauges {
     pub(super) stage: String,
     pub(super) workers: Vec<Arc<Gauge>>,
+    /// Whether its processes have numbers after its name.
+    pub(super) is_numbered: bool,
 }
 
 impl StageGauges {

@@ -171,19 +171,22 @@ impl<R> Built<R> {
 
     /// The stage that a process belongs to, if it is one of this pipeline.
     fn stage_of(&self, process: &str) -> Option<String> {
-        // What comes after the stage's name: the number of the worker, or that it takes errors.
-        let without_last = process.rsplit_once(' ').map(|(stage, _)| stage);
-        let is_of = |stage: &str| {
-            let full = format!("{}/{stage}", self.name);
-            [Some(process), without_last]
-                .into_iter()
-                .flatten()
-                // The pipeline may be built into a part of a network, whose name comes first.
-                .filter_map(|name| name.strip_suffix(&full))
-                .any(|before| before.is_empty() || before.ends_with('/'))
+        let (without_last, last) = process.rsplit_once(' ').unwrap_or((process, ""));
+        let is_number = last.parse::<usize>().is_ok();
+        let is_of = |gauges: &StageGauges| {
+            // Its one process has the name of the stage; after that of several comes a number; what takes errors says so.
+            let name = match (gauges.is_numbered, last) {
+                (_, "errors") => without_last,
+                (true, _) if is_number => without_last,
+                (true, _) => return false,
+                (false, _) => process,
+            };
+            let before = name.strip_suffix(&format!("{}/{}", self.name, gauges.stage));
+            // The pipeline may be built into a part of a network, whose name comes first.
+            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        let mut stages = self.gauges.iter().map(|gauges| &gauges.stage);
-        stages.find(|stage| is_of(stage)).cloned()
+        let found = self.gauges.iter().find(|gauges| is_of(gauges))?;
+        Some(found.stage.clone())
     }
 
     fn explain(&self, error: RunError) -> PipelineError {
