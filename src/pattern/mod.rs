@@ -12,6 +12,7 @@
 //! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
 //! | have items pass stages of several workers each, in order or not | [`Pipeline`] |
 //! | keep a state that others reach by typed messages | [`Actor`] |
+//! | have actors made anew together when one fails | [`Supervisor`] |
 
 #[cfg(not(loom))]
 mod actor;

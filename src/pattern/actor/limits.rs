@@ -94,7 +94,7 @@ impl<A: super::Actor> Address<A> {
     /// let watch = declared.watch();
     /// let slow = declared.spawn(&mut net, wait_for_leave, || Slow);
     /// net.process("user", (slow, leave), async |(slow, leave): &(Address<Slow>, Out<()>)| {
-    ///     match slow.ask_timeout(1, Duration::from_millis(5)).await {
+    ///     match slow.ask_timeout(1, Duration::from_millis(50)).await {
     ///         Err(ActorError::Timeout(None)) => {} // it has the question, and goes on
     ///         other => panic!("{other:?}"),
     ///     }

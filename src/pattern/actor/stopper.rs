@@ -58,6 +58,31 @@ impl StopperToken {
 
 /// The port to stop the actors of a supervisor in order. It has an address of each, so none ends before because
 /// nobody has its address.
+///
+/// ```
+/// use handover::{
+///     pattern::{Actor, Address, RestartStrategy, Stopper, Supervisor},
+///     process::Network,
+/// };
+///
+/// struct Idler;
+///
+/// impl Actor for Idler {
+///     type Ports = ();
+/// }
+///
+/// let mut net = Network::new("house");
+/// let all = Supervisor::new("all", RestartStrategy::OneForOne);
+/// let first = all.declare::<Idler>(&mut net, "first").spawn(&mut net, (), || Idler);
+/// all.declare::<Idler>(&mut net, "second").spawn(&mut net, (), || Idler);
+/// net.process("keeper", (first, all.stopper()), async |(first, all): &(Address<Idler>, Stopper)| {
+///     all.stop().await?; // `second`, then `first`
+///     assert!(first.has_ended());
+///     Ok(())
+/// });
+/// net.run()?;
+/// # Ok::<(), handover::process::RunError>(())
+/// ```
 pub struct Stopper(Vec<(String, Box<dyn Stop>)>);
 
 /// As [`Stopper`], in a thread of a network: it blocks.

@@ -78,7 +78,33 @@ impl<T: Send + 'static> Pipeline<T> {
     }
 
     /// As [`try_stage_with`](Self::try_stage_with), of a stage that awaits. `step` is an async closure with the types of its
-    /// parameters written out: `async |connection: &mut Connection, query: Query| connection.run(query).await`.
+    /// parameters written out.
+    ///
+    /// ```
+    /// use handover::{pattern::Pipeline, process::ProcessError};
+    ///
+    /// struct Connection; // to a database, say
+    ///
+    /// impl Connection {
+    ///     fn open() -> Result<Self, ProcessError> {
+    ///         Ok(Self)
+    ///     }
+    ///
+    ///     async fn row(&mut self, id: u32) -> Result<String, ProcessError> {
+    ///         Ok(format!("row {id}"))
+    ///     }
+    /// }
+    ///
+    /// let rows = Pipeline::from(1..=3)
+    ///     .try_stage_with_async("query", 2, Connection::open, async |connection: &mut Connection, id: u32| {
+    ///         connection.row(id).await
+    ///     })
+    ///     .ordered()
+    ///     .collect()
+    ///     .run()?;
+    /// assert_eq!(rows.value, ["row 1", "row 2", "row 3"]);
+    /// # Ok::<(), handover::pattern::PipelineError>(())
+    /// ```
     pub fn try_stage_with_async<S, U, E, D, M, F>(
         self,
         name: &str,
