@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .or_divert(|error| eprintln!("left out: {error}"))
         .stage_blocking("hash", HASHERS, hash)
         .ordered()
-        .sink_with(index, async |index: &Address<Index>, entry: Entry| {
+        .sink_ports(index, async |index: &Address<Index>, entry: Entry| {
             index.tell(entry).await
         })
         .build(&mut net)?;

@@ -58,7 +58,7 @@ pub struct GuideToShortage;
 #[doc = include_str!("../docs/guide/ending.md")]
 pub struct GuideToEnding;
 
-/// The examples of the guide's page on pipelines and actors, likewise.
+/// The examples of the guide's page on pipelines, likewise.
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../docs/guide/pipelines.md")]
 pub struct GuideToPipelines;
@@ -67,6 +67,11 @@ pub struct GuideToPipelines;
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../docs/guide/rehearsal.md")]
 pub struct GuideToRehearsing;
+
+/// The examples of the guide's page on actors, likewise.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../docs/guide/actors.md")]
+pub struct GuideToActors;
 
 /// And those of the guide's page on observing.
 #[cfg(all(doctest, feature = "observe"))]

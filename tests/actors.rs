@@ -4,8 +4,14 @@
 
 #[path = "actors/addresses.rs"]
 mod addresses;
+#[path = "actors/children.rs"]
+mod children;
+#[path = "actors/limits.rs"]
+mod limits;
 #[path = "actors/supervision.rs"]
 mod supervision;
+#[path = "actors/supervisors.rs"]
+mod supervisors;
 #[path = "actors/waiting.rs"]
 mod waiting;
 

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "pipeline/branches.rs"]
+mod branches;
 #[path = "pipeline/errors.rs"]
 mod errors;
 #[path = "pipeline/network.rs"]
 mod network;
 #[path = "pipeline/order.rs"]
 mod order;
+#[path = "pipeline/shapes.rs"]
+mod shapes;
 
 use std::{
     collections::BTreeSet,

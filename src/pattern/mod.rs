@@ -12,11 +12,14 @@
 //! | split one receiver into several, by what is in the message | [`partition()`], [`partition_by`] |
 //! | have items pass stages of several workers each, in order or not | [`Pipeline`] |
 //! | keep a state that others reach by typed messages | [`Actor`] |
+//! | have actors made anew together when one fails | [`Supervisor`] |
 
 #[cfg(not(loom))]
 mod actor;
 mod broadcast;
 mod call;
+#[cfg(not(loom))]
+mod in_time;
 mod merge;
 mod partition;
 #[cfg(not(loom))]
@@ -26,13 +29,15 @@ mod tests;
 
 #[cfg(not(loom))]
 pub use self::actor::{
-    Actor, ActorError, Address, AddressToken, BlockingAddress, Context, DeclaredActor, Handler,
-    InHand, Kept, KeptPort, RestartLimit,
+    Actor, ActorError, ActorReport, ActorWatch, Address, AddressShare, AddressToken, Asking,
+    BlockingAddress, BlockingStopper, Context, DeclaredActor, Handler, InHand, Kept, KeptPort,
+    NewActor, RestartLimit, RestartStrategy, StopError, Stopper, StopperToken, SupervisionLimit,
+    Supervisor, SupervisorReport,
 };
 #[cfg(not(loom))]
 pub use self::pipeline::{
     Assembly, Built, Finished, Pipeline, PipelineError, PipelineReport, SinkStep, StageReport,
-    StepWith,
+    StepOn, StepWith, TimeLimit,
 };
 pub use self::{
     broadcast::{

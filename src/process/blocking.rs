@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{input::In, out::Out};
 use crate::channel::{
-    Outstanding, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError,
+    Outstanding, Receiver, RecvError, RecvTimeoutError, SendError, SendFuture, SendTimeoutError,
+    Sender, TryRecvError, TrySendError,
     select::{InGuard, ReceivesBlocking, SendsBlocking},
 };
 
@@ -31,6 +31,12 @@ impl<T> BlockingOut<T> {
     #[track_caller]
     pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.0.end.send_timeout(message, timeout)
+    }
+
+    /// The send as a future, for a thread that drives it itself and may withdraw it.
+    #[track_caller]
+    pub(crate) fn sending(&self, message: T) -> SendFuture<'_, T> {
+        self.0.end.send_async(message)
     }
 
     /// As [`send_timeout`](Self::send_timeout), until `deadline`.

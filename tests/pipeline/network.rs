@@ -108,14 +108,14 @@ fn stages_and_sinks_talk_to_others_of_their_network() {
         let doubler = Doubler::declare(&mut net, "doubler").spawn(&mut net, (), || Doubler);
         let (out, into) = net.channel::<u64>("numbers");
         let built = Pipeline::from(0..ITEMS)
-            .try_stage_with(
+            .try_stage_ports(
                 "double",
                 3,
                 move || doubler.share(),
                 async |doubler: &Address<Doubler>, n: u64| doubler.ask(n).await,
             )
             .ordered()
-            .sink_with(out, async |out: &Out<u64>, n: u64| out.send(n).await)
+            .sink_ports(out, async |out: &Out<u64>, n: u64| out.send(n).await)
             .build(&mut net)
             .unwrap();
         let (back_out, back_in) = net.channel::<u64>("back");

@@ -3,12 +3,13 @@
 use std::{fmt, future::Future};
 
 use super::{
-    Actor, Handler,
-    letter::{Enclosed, Letter, Outcome},
+    Actor, Asking, Handler,
+    asking::{ask_blocking, stop_in, taken_in},
+    letter::{Enclosed, Letter, Until},
 };
 use crate::{
-    channel::{Reason, SendError, Sender},
-    process::{BlockingOut, Bound, Failing, Mobile, Out, OutToken, Parcel, Ports, Seat},
+    channel::{Reason, Sender},
+    process::{BlockingOut, Bound, Failing, Mobile, Out, OutToken, Parcel, PortToken, Ports, Seat},
 };
 
 /// Why an actor has not done what it was told or asked.
@@ -29,14 +30,27 @@ pub enum ActorError<M> {
         /// How it failed.
         reason: Reason,
     },
+    /// It was not done in time. The message comes back if the actor has not taken it, and never will; without it, the
+    /// actor has it and goes on with it, and its reply will be for nobody ([`Handler::unheard`]).
+    #[error("{}", match .0 {
+        Some(_) => "the actor has not taken the message in time, and never will",
+        None => "the actor has the message in hand, and was not done with it in time",
+    })]
+    Timeout(Option<M>),
 }
 
 impl<M> ActorError<M> {
-    /// The message, unless the actor's handler had taken it when it failed.
+    /// Whether it was not done in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// The message, unless the actor's handler had taken it when it failed, or the actor has it still.
     pub fn into_message(self) -> Option<M> {
         match self {
             Self::Stopped(message) | Self::Down(message, _) => Some(message),
-            Self::Failed { message, .. } => message,
+            Self::Failed { message, .. } | Self::Timeout(message) => message,
         }
     }
 }
@@ -52,60 +66,9 @@ impl<M> fmt::Debug for ActorError<M> {
                 .field("message_is_back", &message.is_some())
                 .field("reason", reason)
                 .finish(),
+            Self::Timeout(Some(_)) => f.write_str("Timeout(Some(..))"),
+            Self::Timeout(None) => f.write_str("Timeout(None)"),
         }
-    }
-}
-
-/// What has become of a message, from what has become of its letter.
-fn reply_in<A, M>(sent: Result<(), SendError<Letter<A>>>) -> Result<A::Reply, ActorError<M>>
-where
-    A: Handler<M>,
-    M: Send + 'static,
-{
-    let Err(error) = sent else {
-        unreachable!("a letter that is waited for is only ever handed back")
-    };
-    let (error, letter) = error.split();
-    let Enclosed {
-        message, outcome, ..
-    } = Enclosed::<M, A::Reply>::of(letter);
-    match (outcome, error, message) {
-        (Outcome::Replied(reply), _, _) => Ok(reply),
-        (Outcome::Failed(reason), _, message) => Err(ActorError::Failed { message, reason }),
-        (Outcome::Unknown, SendError::Disconnected(()), Some(message)) => {
-            Err(ActorError::Stopped(message))
-        }
-        (Outcome::Unknown, SendError::Poisoned((), reason), Some(message)) => {
-            Err(ActorError::Down(message, reason))
-        }
-        (Outcome::Unknown, _, message) => Err(ActorError::Failed {
-            message,
-            reason: "its run was ended".into(),
-        }),
-    }
-}
-
-/// Whether a letter was taken that is not waited for any longer.
-fn taken_in<A, M>(sent: Result<(), SendError<Letter<A>>>) -> Result<(), ActorError<M>>
-where
-    A: Handler<M>,
-    M: Send + 'static,
-{
-    match sent {
-        Ok(()) => Ok(()),
-        Err(error) => reply_in(Err(error)).map(drop),
-    }
-}
-
-/// What a stop has come to.
-fn stop_in<A: Actor>(sent: Result<(), SendError<Letter<A>>>) -> Result<(), ActorError<()>> {
-    match sent.map_err(|error| error.split().0) {
-        Ok(()) | Err(SendError::Disconnected(())) => Ok(()),
-        Err(SendError::Poisoned((), reason)) => Err(ActorError::Down((), reason)),
-        Err(_) => Err(ActorError::Failed {
-            message: None,
-            reason: "it failed while it stopped".into(),
-        }),
     }
 }
 
@@ -135,7 +98,7 @@ impl<A: Actor> AddressToken<A> {
 /// [`request_reply`](crate::pattern::request_reply())). Upwards use [`give`](Self::give) only if the one above never waits
 /// for the one below; a reply is the better way up.
 pub struct Address<A: Actor> {
-    out: Out<Letter<A>>,
+    pub(super) out: Out<Letter<A>>,
 }
 
 impl<A: Actor> Address<A> {
@@ -154,8 +117,8 @@ impl<A: Actor> Address<A> {
         A: Handler<M>,
         M: Send + 'static,
     {
-        let asked = self.ask(message);
-        async move { asked.await.map(drop) }
+        let telling = Asking::new(&self.out, message, Until::Handled);
+        async move { telling.await.map(drop) }
     }
 
     /// Asks: has the actor handle `message`, and waits for its reply.
@@ -166,16 +129,16 @@ impl<A: Actor> Address<A> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the actor has taken the message, nothing was asked. Dropped while the actor has it, the actor
-    /// goes on with it, and the reply is dropped.
+    /// Dropped before the actor has taken the message, nothing was asked, and the message is dropped. Dropped while the
+    /// actor has it, the actor goes on with it, and its reply is [unheard](Handler::unheard). Where that matters, as in a
+    /// `select!`, ask with [`Asking::withdraw`] which of them it was.
     #[track_caller]
-    pub fn ask<M>(&self, message: M) -> impl Future<Output = Result<A::Reply, ActorError<M>>> + Send
+    pub fn ask<M>(&self, message: M) -> Asking<'_, A, M>
     where
         A: Handler<M>,
         M: Send + 'static,
     {
-        let sending = self.out.send(Enclosed::letter::<A>(message, false));
-        async move { reply_in(sending.await) }
+        Asking::new(&self.out, message, Until::Replied)
     }
 
     /// Gives `message` to the actor: waits until it has taken it, and no longer. From then on the message is the
@@ -194,7 +157,7 @@ impl<A: Actor> Address<A> {
         A: Handler<M>,
         M: Send + 'static,
     {
-        let sending = self.out.send(Enclosed::letter::<A>(message, true));
+        let sending = self.out.send(Enclosed::letter::<A>(message, Until::Taken));
         async move { taken_in(sending.await) }
     }
 
@@ -216,6 +179,12 @@ impl<A: Actor> Address<A> {
         self.out.is_disconnected()
     }
 
+    /// The right to one more address of the actor, for a process or an actor that this one starts. Unlike with a
+    /// [`parcel`](Self::parcel), somebody who is listed has an address at all times.
+    pub fn token(&self) -> AddressShare<'_, A> {
+        AddressShare(self.out.token())
+    }
+
     /// One more address of the actor, to be sent to another process, which [adopts](crate::process::Here::adopt) it, or
     /// to another actor, which [keeps](super::Context::keep) it.
     #[must_use]
@@ -226,7 +195,7 @@ impl<A: Actor> Address<A> {
 
 /// The port to an actor, in a thread of a network: its operations block.
 pub struct BlockingAddress<A: Actor> {
-    out: BlockingOut<Letter<A>>,
+    pub(super) out: BlockingOut<Letter<A>>,
 }
 
 impl<A: Actor> BlockingAddress<A> {
@@ -241,7 +210,7 @@ impl<A: Actor> BlockingAddress<A> {
         A: Handler<M>,
         M: Send + 'static,
     {
-        self.ask(message).map(drop)
+        ask_blocking(&self.out, message, Until::Handled).map(drop)
     }
 
     /// As [`Address::ask`], blocking the thread.
@@ -255,7 +224,7 @@ impl<A: Actor> BlockingAddress<A> {
         A: Handler<M>,
         M: Send + 'static,
     {
-        reply_in(self.out.send(Enclosed::letter::<A>(message, false)))
+        ask_blocking(&self.out, message, Until::Replied)
     }
 
     /// As [`Address::give`], blocking the thread.
@@ -269,7 +238,12 @@ impl<A: Actor> BlockingAddress<A> {
         A: Handler<M>,
         M: Send + 'static,
     {
-        taken_in(self.out.send(Enclosed::letter::<A>(message, true)))
+        taken_in(self.out.send(Enclosed::letter::<A>(message, Until::Taken)))
+    }
+
+    /// See [`Address::token`].
+    pub fn token(&self) -> AddressShare<'_, A> {
+        AddressShare(self.out.token())
     }
 
     /// As [`Address::stop`], blocking the thread.
@@ -299,6 +273,33 @@ impl<A: Actor> Ports for AddressToken<A> {
         BlockingAddress {
             out: self.0.bind_blocking(seat),
         }
+    }
+}
+
+/// The right to one more address of an actor, for a process or an actor that is started; made by [`Address::token`].
+#[must_use = "it does nothing until a process is given it"]
+pub struct AddressShare<'a, A: Actor>(PortToken<'a, Out<Letter<A>>>);
+
+impl<A: Actor> Ports for AddressShare<'_, A> {
+    type Async = Address<A>;
+    type Blocking = BlockingAddress<A>;
+
+    fn bind(self, seat: &Seat<'_>) -> Address<A> {
+        Address {
+            out: self.0.bind(seat),
+        }
+    }
+
+    fn bind_blocking(self, seat: &Seat<'_>) -> BlockingAddress<A> {
+        BlockingAddress {
+            out: self.0.bind_blocking(seat),
+        }
+    }
+}
+
+impl<A: Actor> fmt::Debug for AddressShare<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddressShare").finish_non_exhaustive()
     }
 }
 

@@ -21,8 +21,20 @@ pub trait Carried<A: Actor>: Any + Send {
     fn handle<'a>(&'a mut self, actor: &'a mut A, context: &'a Context<'_, A>) -> Handling<'a>;
     /// Notes that the actor has failed with it.
     fn fail(&mut self, reason: Reason);
+    /// Notes that the actor has not begun with it, and never will.
+    fn refuse(&mut self, reason: Reason);
     /// Whether its sender waits only until it is taken.
     fn is_given(&self) -> bool;
+    /// Lets the actor have the reply that nobody waits for any more; whether there was one.
+    fn unheard(self: Box<Self>, actor: &mut A, context: &Context<'_, A>) -> bool;
+}
+
+/// What its sender waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    Taken,
+    Handled,
+    Replied,
 }
 
 /// What has become of a message.
@@ -31,6 +43,8 @@ pub(super) enum Outcome<R> {
     Unknown,
     Replied(R),
     Failed(Reason),
+    /// The actor had it in hand, and never began with it.
+    Refused(Reason),
 }
 
 /// A message, and what has become of it.
@@ -38,15 +52,15 @@ pub(super) struct Enclosed<M, R> {
     /// `None` once the handler has taken it.
     pub(super) message: Option<M>,
     pub(super) outcome: Outcome<R>,
-    is_given: bool,
+    until: Until,
 }
 
 impl<M: Send + 'static, R: Send + 'static> Enclosed<M, R> {
-    pub(super) fn letter<A: Handler<M, Reply = R>>(message: M, is_given: bool) -> Letter<A> {
+    pub(super) fn letter<A: Handler<M, Reply = R>>(message: M, until: Until) -> Letter<A> {
         Letter::Message(Box::new(Self {
             message: Some(message),
             outcome: Outcome::Unknown,
-            is_given,
+            until,
         }))
     }
 
@@ -83,7 +97,21 @@ where
         self.outcome = Outcome::Failed(reason);
     }
 
+    fn refuse(&mut self, reason: Reason) {
+        self.outcome = Outcome::Refused(reason);
+    }
+
     fn is_given(&self) -> bool {
-        self.is_given
+        self.until == Until::Taken
+    }
+
+    fn unheard(self: Box<Self>, actor: &mut A, context: &Context<'_, A>) -> bool {
+        match (self.outcome, self.until) {
+            (Outcome::Replied(reply), Until::Replied) => {
+                actor.unheard(reply, context);
+                true
+            }
+            _ => false,
+        }
     }
 }

@@ -1,185 +1,82 @@
 //! The life of an actor: one process, which makes it, hands it its messages, and makes it anew when it fails.
 
 use std::{
-    any::Any,
-    collections::VecDeque,
-    fmt,
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{Actor, AddressToken, Context, letter::Letter};
+use super::{
+    Actor, Context,
+    gauge::Gauge,
+    letter::{Carried, Letter},
+    restarts::{Failure, Restarts},
+    supervisor::{Membership, Order},
+};
 use crate::{
-    channel::RecvError,
-    process::{HeldIn, Here, In, InToken, Network, OutToken, Ports, ProcessError, ProcessResult},
-    sync::time,
+    channel::{Reason, RecvError},
+    process::{HeldIn, Here, In, Ports, ProcessResult},
+    sync::{Arc, time},
 };
 
-/// An actor that has a name and addresses, and does not live yet; made by [`Actor::declare`].
-#[must_use = "nobody answers at its addresses unless it is spawned"]
-pub struct DeclaredActor<A: Actor> {
-    name: String,
-    out: OutToken<Letter<A>>,
-    into: InToken<Letter<A>>,
-    restarts: Restarts,
+pub(super) type ActorPorts<A> = (In<Letter<A>>, <<A as Actor>::Ports as Ports>::Async, Here);
+
+/// What becomes of an actor that fails, and what it counts.
+pub(super) struct Supervision {
+    pub(super) restarts: Restarts,
+    pub(super) membership: Option<Membership>,
+    pub(super) gauge: Arc<Gauge>,
 }
 
-impl<A: Actor> DeclaredActor<A> {
-    pub(super) fn new(net: &mut Network, name: &str) -> Self {
-        let (out, into) = net.channel(name);
+/// What follows from a failure.
+enum Verdict {
+    /// A new one is made, because of this.
+    Renew(String),
+    Down(Failure),
+}
+
+impl Supervision {
+    pub(super) fn none(name: &str) -> Self {
         Self {
-            name: name.to_owned(),
-            out,
-            into,
             restarts: Restarts::new(0, Duration::ZERO),
+            membership: None,
+            gauge: Gauge::named(name),
         }
     }
 
-    /// An address of the actor, for a process or an actor that is to talk to it.
-    #[must_use]
-    pub fn address(&self) -> AddressToken<A> {
-        AddressToken(self.out.share())
+    /// What the actor is to do before its next message, if anything.
+    fn take_order(&self) -> Option<Order> {
+        self.membership.as_ref().and_then(Membership::take_order)
     }
 
-    /// Has the actor made anew when it fails, at most `limit` times within any `period`. One failure more goes up: it is
-    /// the failure of the actor's process, and so of the run. Without this the first one is.
-    ///
-    /// Whoever waits for the message that it failed with gets it back, with
-    /// [`ActorError::Failed`](super::ActorError::Failed); the others go on waiting, for the new one.
-    pub fn restarts(mut self, limit: u32, period: Duration) -> Self {
-        self.restarts = Restarts::new(limit, period);
-        self
-    }
-
-    /// Adds the actor to the network: `make` makes it when the network runs, and again for each restart.
-    ///
-    /// It is one process, by the actor's name.
-    ///
-    /// # Panics
-    ///
-    /// If it was declared in another network, or a port belongs to another.
-    pub fn spawn(
-        self,
-        net: &mut Network,
-        ports: A::Ports,
-        make: impl FnMut() -> A + Send + 'static,
-    ) -> AddressToken<A> {
-        let Self {
-            name,
-            out,
-            into,
-            restarts,
-        } = self;
-        let here = net.here();
-        net.process(
-            name,
-            (into, ports, here),
-            async move |ports: &ActorPorts<A>| live(ports, make, restarts).await,
-        );
-        AddressToken(out)
-    }
-}
-
-impl<A: Actor> fmt::Debug for DeclaredActor<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeclaredActor")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-type ActorPorts<A> = (In<Letter<A>>, <<A as Actor>::Ports as Ports>::Async, Here);
-
-/// How an actor has failed.
-enum Failure {
-    Error(ProcessError),
-    Panic(Box<dyn Any + Send>),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => error.fmt(f),
-            Self::Panic(payload) => {
-                let words = payload
-                    .downcast_ref::<&str>()
-                    .copied()
-                    .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                write!(
-                    f,
-                    "it panicked: {}",
-                    words.unwrap_or("with a value that is no text")
-                )
-            }
+    /// Judges a failure, before anybody else hears of it.
+    fn judge(&mut self, actor: &str, failure: Failure) -> Verdict {
+        self.gauge.failed();
+        match self.take_order() {
+            // It was to be made anew in any case; nothing more is counted for that.
+            Some(Order::Renew(_)) => return Verdict::Renew(failure.to_string()),
+            Some(Order::Stop(_)) => return Verdict::Down(failure),
+            None => {}
         }
-    }
-}
-
-impl Failure {
-    /// Makes it the failure of the process as it is.
-    fn go_up(self) -> ProcessResult {
-        match self {
-            Self::Error(error) => Err(error),
-            Self::Panic(payload) => resume_unwind(payload),
+        let now = time::now();
+        let failure = match self.restarts.allow(failure, now) {
+            Ok(reason) => return Verdict::Renew(reason),
+            Err(failure) => failure,
+        };
+        let Some(membership) = &self.membership else {
+            return Verdict::Down(failure);
+        };
+        match membership.failed(actor, &failure, now) {
+            Ok(()) => Verdict::Renew(failure.to_string()),
+            Err(limit) => Verdict::Down(limit),
         }
-    }
-}
-
-/// The failure of an actor that was restarted as often as it may be.
-#[derive(Debug, thiserror::Error)]
-#[error("restarted {limit} times within {period:?}, and failed again: {reason}")]
-pub struct RestartLimit {
-    /// How often it may be restarted.
-    pub limit: u32,
-    /// Within which time.
-    pub period: Duration,
-    /// How it failed the last time.
-    pub reason: String,
-}
-
-/// When it was restarted lately.
-struct Restarts {
-    limit: u32,
-    period: Duration,
-    /// At most `limit` of them.
-    lately: VecDeque<Instant>,
-}
-
-impl Restarts {
-    fn new(limit: u32, period: Duration) -> Self {
-        Self {
-            limit,
-            period,
-            lately: VecDeque::new(),
-        }
-    }
-
-    /// Notes one more restart; the failure goes up if that is one too many.
-    fn allow(&mut self, failure: Failure, now: Instant) -> Result<String, Failure> {
-        if self.limit == 0 {
-            return Err(failure);
-        }
-        let period = self.period;
-        self.lately
-            .retain(|&then| now.saturating_duration_since(then) <= period);
-        let reason = failure.to_string();
-        if self.lately.len() >= self.limit as usize {
-            return Err(Failure::Error(ProcessError::from(RestartLimit {
-                limit: self.limit,
-                period,
-                reason,
-            })));
-        }
-        self.lately.push_back(now);
-        Ok(reason)
     }
 }
 
 /// Runs a part of the actor's own code; a panic is a failure as any other.
-async fn contained(doing: impl Future<Output = ProcessResult>) -> Result<(), Failure> {
+async fn contained<R>(doing: impl Future<Output = ProcessResult<R>>) -> Result<R, Failure> {
     let mut doing = pin!(doing);
     poll_fn(move |context| {
         // After a panic the actor is dropped, and nothing else of what it was doing is seen.
@@ -198,79 +95,194 @@ enum Next {
     Stop,
 }
 
-async fn live<A: Actor>(
+/// An actor in its process.
+struct Living<'a, A: Actor, F> {
+    context: Context<'a, A>,
+    make: F,
+    /// `None` after a failure.
+    actor: Option<A>,
+    supervision: Supervision,
+    name: String,
+}
+
+pub(super) async fn live<A: Actor>(
     (letters, ports, here): &ActorPorts<A>,
-    mut make: impl FnMut() -> A + Send,
-    mut restarts: Restarts,
+    make: impl FnMut() -> A + Send,
+    supervision: Supervision,
 ) -> ProcessResult {
-    let context = Context::new(ports, here);
-    let mut actor = make();
-    let mut last = contained(actor.started(&context)).await;
+    let name = here.name();
+    supervision.gauge.rename(name.clone());
+    let mut living = Living {
+        context: Context::new(ports, here),
+        make,
+        actor: None,
+        supervision,
+        name,
+    };
+    if let Err(failure) = living.begin().await {
+        return failure.go_up();
+    }
     loop {
-        if let Err(failure) = last {
-            let reason = match restarts.allow(failure, time::now()) {
-                Ok(reason) => reason,
-                Err(failure) => return failure.go_up(),
-            };
-            context.forget();
-            actor = make();
-            last = contained(actor.restarted(&context, &reason)).await;
-            continue;
-        }
-        if context.is_stopping() {
-            return stopped(&mut actor, &context).await;
+        if living.context.is_stopping() {
+            return living.stopped().await;
         }
         let letter = match letters.recv_held().await {
             Ok(letter) => letter,
-            Err(RecvError::Disconnected) => return stopped(&mut actor, &context).await,
+            Err(RecvError::Disconnected) => return living.stopped().await,
             Err(poisoned) => {
-                stopped(&mut actor, &context).await?;
+                living.stopped().await?;
                 return Err(poisoned.into());
             }
         };
-        last = match deal_with(letter, &mut actor, &context).await {
-            Ok(Next::GoOn) => Ok(()),
+        match living.deal_with(letter).await {
+            Ok(Next::GoOn) => {}
             Ok(Next::Stop) => return Ok(()),
+            Err(failure) => return failure.go_up(),
+        }
+    }
+}
+
+impl<A: Actor, F: FnMut() -> A + Send> Living<'_, A, F> {
+    /// The actor; there is one between two messages.
+    fn actor(&mut self) -> (&mut A, &Context<'_, A>) {
+        match &mut self.actor {
+            Some(actor) => (actor, &self.context),
+            None => unreachable!("it was made, or its process has ended"),
+        }
+    }
+
+    async fn make(&mut self) -> Result<(), Failure> {
+        let make = &mut self.make;
+        self.actor = Some(contained(async { Ok(make()) }).await?);
+        Ok(())
+    }
+
+    fn judge(&mut self, failure: Failure) -> Verdict {
+        self.supervision.judge(&self.name, failure)
+    }
+
+    /// The first one begins.
+    async fn begin(&mut self) -> Result<(), Failure> {
+        let started = match self.make().await {
+            Ok(()) => {
+                let (actor, context) = self.actor();
+                contained(actor.started(context)).await
+            }
             Err(failure) => Err(failure),
         };
-    }
-}
-
-async fn stopped<A: Actor>(actor: &mut A, context: &Context<'_, A>) -> ProcessResult {
-    match contained(actor.stopped(context)).await {
-        Ok(()) => Ok(()),
-        Err(failure) => failure.go_up(),
-    }
-}
-
-async fn deal_with<A: Actor>(
-    mut letter: HeldIn<'_, Letter<A>>,
-    actor: &mut A,
-    context: &Context<'_, A>,
-) -> Result<Next, Failure> {
-    match &mut *letter {
-        Letter::Stop => {
-            let result = stopped(actor, context).await;
-            // A failure hands it back, so that whoever stops the actor hears of it.
-            result.map_err(Failure::Error)?;
-            drop(letter.release());
-            Ok(Next::Stop)
+        match started {
+            Ok(()) => Ok(()),
+            Err(failure) => {
+                let verdict = self.judge(failure);
+                self.follow(verdict).await
+            }
         }
-        Letter::Message(message) if message.is_given() => {
+    }
+
+    /// Makes it anew, until one has begun or no more is allowed.
+    async fn follow(&mut self, mut verdict: Verdict) -> Result<(), Failure> {
+        loop {
+            let reason = match verdict {
+                Verdict::Renew(reason) => reason,
+                Verdict::Down(failure) => return Err(failure),
+            };
+            self.context.forget();
+            self.actor = None;
+            self.supervision.gauge.restarted();
+            let restarted = match self.make().await {
+                Ok(()) => {
+                    let (actor, context) = self.actor();
+                    contained(actor.restarted(context, &reason)).await
+                }
+                Err(failure) => Err(failure),
+            };
+            verdict = match restarted {
+                Ok(()) => return Ok(()),
+                Err(failure) => self.judge(failure),
+            };
+        }
+    }
+
+    async fn stopped(&mut self) -> ProcessResult {
+        let (actor, context) = self.actor();
+        match contained(actor.stopped(context)).await {
+            Ok(()) => Ok(()),
+            Err(failure) => failure.go_up(),
+        }
+    }
+
+    async fn deal_with(&mut self, mut letter: HeldIn<'_, Letter<A>>) -> Result<Next, Failure> {
+        let Letter::Message(message) = &mut *letter else {
+            // A failure hands it back, so that whoever stops the actor hears of it.
+            self.stopped().await.map_err(Failure::Error)?;
+            drop(letter.release());
+            return Ok(Next::Stop);
+        };
+        match self.supervision.take_order() {
+            None => {}
+            Some(Order::Renew(reason)) => {
+                if let Err(failure) = self.follow(Verdict::Renew(reason.to_string())).await {
+                    message.refuse(failure.to_string().into());
+                    drop(letter.hand_back());
+                    return Err(failure);
+                }
+            }
+            Some(Order::Stop(reason)) => {
+                message.refuse(reason);
+                drop(letter.hand_back());
+                self.stopped().await.map_err(Failure::Error)?;
+                return Ok(Next::Stop);
+            }
+        }
+        if message.is_given() {
             let Letter::Message(mut message) = letter.release() else {
                 unreachable!("it was a message a moment ago")
             };
-            contained(message.handle(actor, context)).await?;
-            Ok(Next::GoOn)
-        }
-        Letter::Message(message) => {
+            let (actor, context) = self.actor();
             let handled = contained(message.handle(actor, context)).await;
-            if let Err(failure) = &handled {
-                message.fail(failure.to_string().into());
+            drop(message);
+            let handled = handled.map_err(|failure| self.judge(failure));
+            return self.after(handled).await;
+        }
+        let (actor, context) = self.actor();
+        let handled = contained(message.handle(actor, context)).await;
+        let handled = handled.map_err(|failure| {
+            let reason = Reason::from(failure.to_string());
+            let verdict = self.judge(failure);
+            message.fail(reason);
+            verdict
+        });
+        let unheard = letter.hand_back().err();
+        self.after(handled).await?;
+        if let Some(Letter::Message(message)) = unheard {
+            self.unheard(message).await?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// What follows when a message was handled, so.
+    async fn after(&mut self, handled: Result<(), Verdict>) -> Result<Next, Failure> {
+        match handled {
+            Ok(()) => self.supervision.gauge.handled(),
+            Err(verdict) => self.follow(verdict).await?,
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Whoever sent this has gone: if there is a reply, it is for nobody.
+    async fn unheard(&mut self, message: Box<dyn Carried<A>>) -> Result<(), Failure> {
+        let (actor, context) = self.actor();
+        match contained(async { Ok(message.unheard(actor, context)) }).await {
+            Ok(was_reply) => {
+                if was_reply {
+                    self.supervision.gauge.unheard();
+                }
+                Ok(())
             }
-            // If whoever sent it has gone, the reply is for nobody.
-            drop(letter.hand_back());
-            handled.map(|()| Next::GoOn)
+            Err(failure) => {
+                let verdict = self.judge(failure);
+                self.follow(verdict).await
+            }
         }
     }
 }

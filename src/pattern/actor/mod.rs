@@ -1,9 +1,16 @@
 //! Actors: a state of one's own, behind typed messages, without a mailbox.
 
 mod address;
+mod asking;
 mod context;
+mod declared;
+mod gauge;
 mod letter;
 mod life;
+mod limits;
+mod restarts;
+mod stopper;
+mod supervisor;
 
 use std::{
     fmt,
@@ -12,11 +19,16 @@ use std::{
 };
 
 pub use self::{
-    address::{ActorError, Address, AddressToken, BlockingAddress},
+    address::{ActorError, Address, AddressShare, AddressToken, BlockingAddress},
+    asking::Asking,
     context::{Context, Kept, KeptPort},
-    life::{DeclaredActor, RestartLimit},
+    declared::{DeclaredActor, NewActor},
+    gauge::{ActorReport, ActorWatch},
+    restarts::RestartLimit,
+    stopper::{BlockingStopper, StopError, Stopper, StopperToken},
+    supervisor::{RestartStrategy, SupervisionLimit, Supervisor, SupervisorReport},
 };
-use crate::process::{Network, Ports, ProcessError, ProcessResult};
+use crate::process::{Here, Network, Ports, ProcessError, ProcessResult};
 
 /// A state that only one process touches, and that others reach by messages.
 ///
@@ -71,12 +83,15 @@ use crate::process::{Network, Ports, ProcessError, ProcessResult};
 /// - [`ask`](Address::ask) gets the reply, typed by the message;
 /// - [`give`](Address::give) waits only until the actor has taken it.
 ///
+/// Each has a form with a limit of time ([`ask_timeout`](Address::ask_timeout) and so on).
+///
 /// # Failure
 ///
 /// An actor fails when a handler (or a hook) returns an error or panics. An error that the *asker* is to hear of and the
 /// actor lives on with belongs into the reply, as a `Result`. Whoever waits for the message in hand gets it back
-/// ([`ActorError::Failed`]). Then the actor is made anew, if it [may be](DeclaredActor::restarts); otherwise its process
-/// fails, whoever else waits for it hears of it ([`ActorError::Down`]), and the run ends with its name.
+/// ([`ActorError::Failed`]). Then the actor is made anew, if it [may be](DeclaredActor::restarts), or its [`Supervisor`]
+/// decides on it and on others; otherwise its process fails, whoever else waits for it hears of it ([`ActorError::Down`]),
+/// and the run ends with its name.
 ///
 /// # Cost
 ///
@@ -91,6 +106,43 @@ pub trait Actor: Send + Sized + 'static {
     /// [spawn](DeclaredActor::spawn) it. Two that talk to each other are both declared before either is spawned.
     fn declare(net: &mut Network, name: &str) -> DeclaredActor<Self> {
         DeclaredActor::new(net, name)
+    }
+
+    /// Names an actor of this kind while the network runs, for the process or actor whose [`Here`] it is (an actor's is
+    /// [`Context::here`]); then [start](NewActor::start) it. Its full name is that of whoever starts it, a slash, and
+    /// `name`. Does not block.
+    ///
+    /// ```
+    /// use handover::{
+    ///     pattern::{Actor, Address, Context, Handler, InHand},
+    ///     process::{Here, Network, ProcessError},
+    /// };
+    ///
+    /// struct Speller;
+    ///
+    /// impl Actor for Speller {
+    ///     type Ports = ();
+    /// }
+    ///
+    /// impl Handler<u32> for Speller {
+    ///     type Reply = String;
+    ///     async fn handle(&mut self, n: InHand<'_, u32>, _: &Context<'_, Self>) -> Result<String, ProcessError> {
+    ///         Ok(n.to_string())
+    ///     }
+    /// }
+    ///
+    /// let mut net = Network::new("late");
+    /// net.process("user", net.here(), async |here: &Here| {
+    ///     let speller = Speller::declare_at(here, "speller").start((), || Speller);
+    ///     let speller = here.adopt(speller); // a process of the network, `user/speller`
+    ///     assert_eq!(speller.ask(7).await?, "7");
+    ///     Ok(()) // the only address is gone: it stops
+    /// });
+    /// net.run()?;
+    /// # Ok::<(), handover::process::RunError>(())
+    /// ```
+    fn declare_at<'a>(here: &'a Here, name: &str) -> NewActor<'a, Self> {
+        NewActor::new(here, name)
     }
 
     /// Called before its first message.
@@ -141,6 +193,11 @@ pub trait Handler<M>: Actor {
         message: InHand<'_, M>,
         context: &Context<'_, Self>,
     ) -> impl Future<Output = Result<Self::Reply, ProcessError>> + Send;
+
+    /// Called with a reply that nobody waits for any more: whoever asked has [timed out](Address::ask_timeout), or has
+    /// dropped the question, while this actor had it in hand. By default the reply is dropped; it is counted in any case
+    /// ([`ActorReport::unheard`]).
+    fn unheard(&mut self, _reply: Self::Reply, _context: &Context<'_, Self>) {}
 }
 
 /// A message in an actor's hand.

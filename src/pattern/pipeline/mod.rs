@@ -1,9 +1,14 @@
 //! Pipelines: stages of processes, one after the other, with nothing between them but rendezvous.
 
+mod branch;
+mod drain;
 mod link;
 mod plan;
 mod report;
 mod run;
+mod shapes;
+mod source;
+mod stages;
 mod step;
 mod worker;
 
@@ -11,19 +16,22 @@ use std::{
     fmt,
     future::{Future, ready},
     ops::ControlFlow,
+    time::Duration,
 };
 
 use futures_core::Stream;
 
 use self::{
-    plan::{Options, Outcome, Plan, WholePlan},
+    link::Pick,
+    plan::{Options, Outcome, Plan, Stage, WholePlan},
     step::Mapped,
     worker::Policy,
 };
 pub use self::{
     report::{PipelineReport, StageReport},
     run::{Assembly, Built, Finished, PipelineError},
-    step::{SinkStep, StepWith},
+    step::{SinkStep, StepOn, StepWith},
+    worker::TimeLimit,
 };
 use crate::{
     process::{InToken, Ports, ProcessError},
@@ -60,10 +68,12 @@ use crate::{
 /// |---|---|---|
 /// | computes | [`stage`](Self::stage) | [`try_stage`](Self::try_stage) |
 /// | awaits | [`stage_async`](Self::stage_async) | [`try_stage_async`](Self::try_stage_async) |
-/// | talks to others | | [`try_stage_with`](Self::try_stage_with) |
-/// | blocks (files, locks) | [`stage_blocking`](Self::stage_blocking) | [`try_stage_blocking`](Self::try_stage_blocking) |
+/// | has a state | [`stage_with`](Self::stage_with) | [`try_stage_with`](Self::try_stage_with), [`try_stage_with_async`](Self::try_stage_with_async) |
+/// | makes several of one | [`flat_stage`](Self::flat_stage) | [`try_flat_stage`](Self::try_flat_stage), [`try_flat_stage_async`](Self::try_flat_stage_async) |
+/// | talks to others | | [`try_stage_ports`](Self::try_stage_ports) |
+/// | blocks (files, locks) | [`stage_blocking`](Self::stage_blocking) | [`try_stage_blocking`](Self::try_stage_blocking), [`try_stage_with_blocking`](Self::try_stage_with_blocking), [`try_flat_stage_blocking`](Self::try_flat_stage_blocking) |
 ///
-/// The processes of the first two kinds run on the threads that the pipeline is run with
+/// The processes of all but the last row run on the threads that the pipeline is run with
 /// ([`Assembly::run_threads`]); those of the last have a thread each. Processes are named `<pipeline>/<stage> <number>`,
 /// as in `words/double 3`; the source is `<pipeline>/source`, the sink `<pipeline>/sink`.
 ///
@@ -74,6 +84,19 @@ use crate::{
 /// keep it. It costs no reorder buffer: items are dealt to the workers in turn and collected in turn, and a worker that
 /// has finished before its turn waits with its one result. So a slow item holds up at most as many others as the stage
 /// has other workers. Between two such stages of `K` and `M` workers there are `K` times `M` channels.
+///
+/// # Branches
+///
+/// Items can be sent [off into a branch](Self::branch) that has a sink of its own, or through one of
+/// [two branches that join again](Self::split). Which worker gets which item can be [by key](Self::by_key).
+///
+/// # What is held
+///
+/// | process | holds at most |
+/// |---|---|
+/// | a worker, the source, the sink | one item, or what it has made of one |
+/// | a worker that makes several of one | the rest of what it has made of one item, one by one |
+/// | what splits, what joins, what takes items in turn for a stage by key | one item |
 ///
 /// # Errors of a stage
 ///
@@ -92,7 +115,14 @@ pub struct Pipeline<T> {
     plan: Plan<T>,
     /// Those of the stage that was added last.
     options: Options,
+    /// How the next stage's items find their worker, if by key: what is hashed of an item.
+    key: Option<Hashed<T>>,
+    /// What was asked of a stage that it cannot do.
+    wrong: Option<PipelineError>,
 }
+
+/// What a key comes to.
+type Hashed<T> = Arc<dyn Fn(&T) -> u64 + Send + Sync>;
 
 impl<T: Send + 'static> Pipeline<T> {
     fn begin(plan: Plan<T>) -> Self {
@@ -101,6 +131,8 @@ impl<T: Send + 'static> Pipeline<T> {
             stages: Vec::new(),
             plan,
             options: Options::default(),
+            key: None,
+            wrong: None,
         }
     }
 
@@ -182,139 +214,59 @@ impl<T: Send + 'static> Pipeline<T> {
         self
     }
 
-    // ---- Stages ----
-
-    fn then<U: Send + 'static>(
-        mut self,
-        name: &str,
-        workers: usize,
-        plan: impl FnOnce(String, usize, (Plan<T>, Options)) -> Plan<U>,
-    ) -> Pipeline<U> {
-        self.stages.push((name.to_owned(), workers));
-        Pipeline {
-            name: self.name,
-            stages: self.stages,
-            plan: plan(name.to_owned(), workers, (self.plan, self.options)),
-            options: Options::default(),
-        }
-    }
-
-    /// Adds a stage of `workers` processes, each with its own clone of `step`.
-    pub fn stage<U, F>(self, name: &str, workers: usize, mut step: F) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        F: FnMut(T) -> U + Clone + Send + 'static,
-    {
-        self.try_stage(name, workers, move |item| Ok::<U, ProcessError>(step(item)))
-    }
-
-    /// Adds a stage that can fail.
-    pub fn try_stage<U, E, F>(self, name: &str, workers: usize, mut step: F) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        E: Into<ProcessError>,
-        F: FnMut(T) -> Result<U, E> + Clone + Send + 'static,
-    {
-        let step = move |item| ready(step(item).map_err(Into::into));
-        self.then(name, workers, |name, workers, before| {
-            plan::async_stage(name, workers, before, step)
-        })
-    }
-
-    /// Adds a stage that awaits: `async |item| ...`, or a function that returns a future.
-    pub fn stage_async<U, F, Fut>(self, name: &str, workers: usize, mut step: F) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        F: FnMut(T) -> Fut + Clone + Send + 'static,
-        Fut: Future<Output = U> + Send + 'static,
-    {
-        let step = move |item| {
-            let result = step(item);
-            async move { Ok(result.await) }
-        };
-        self.then(name, workers, |name, workers, before| {
-            plan::async_stage(name, workers, before, step)
-        })
-    }
-
-    /// Adds a stage that awaits and can fail.
-    pub fn try_stage_async<U, E, F, Fut>(
-        self,
-        name: &str,
-        workers: usize,
-        mut step: F,
-    ) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        E: Into<ProcessError>,
-        F: FnMut(T) -> Fut + Clone + Send + 'static,
-        Fut: Future<Output = Result<U, E>> + Send + 'static,
-    {
-        let step = move |item| {
-            let result = step(item);
-            async move { result.await.map_err(Into::into) }
-        };
-        self.then(name, workers, |name, workers, before| {
-            plan::async_stage(name, workers, before, step)
-        })
-    }
-
-    /// Adds a stage that blocks: each worker has a thread of its own.
-    pub fn stage_blocking<U, F>(self, name: &str, workers: usize, mut step: F) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        F: FnMut(T) -> U + Clone + Send + 'static,
-    {
-        self.try_stage_blocking(name, workers, move |item| Ok::<U, ProcessError>(step(item)))
-    }
-
-    /// Adds a stage that blocks and can fail.
-    pub fn try_stage_blocking<U, E, F>(self, name: &str, workers: usize, mut step: F) -> Pipeline<U>
-    where
-        U: Send + 'static,
-        E: Into<ProcessError>,
-        F: FnMut(T) -> Result<U, E> + Clone + Send + 'static,
-    {
-        let step = move |item| step(item).map_err(Into::into);
-        self.then(name, workers, |name, workers, before| {
-            plan::blocking_stage(name, workers, before, step)
-        })
-    }
-
-    /// Adds a stage whose workers have ports of their own, declared as those of any process: addresses of actors,
-    /// channels to other processes. `ports` gives those of each worker (share a token). For a pipeline that is
-    /// [built](Assembly::build) into the network of those ports.
-    ///
-    /// `step` is an async closure with the types of its parameters written out, which can fail:
-    /// `async |cache: &Address<Cache>, key: Key| cache.ask(Get(key)).await`.
-    ///
-    /// # Panics
-    ///
-    /// [`Assembly::build`] panics if a port belongs to another network.
-    pub fn try_stage_with<P, U, E, F>(
-        self,
-        name: &str,
-        workers: usize,
-        ports: impl FnMut() -> P + Send + 'static,
-        step: F,
-    ) -> Pipeline<U>
-    where
-        P: Ports + 'static,
-        U: Send + 'static,
-        E: Into<ProcessError> + 'static,
-        F: for<'a> StepWith<'a, P::Async, T, Output = Result<U, E>> + Clone + 'static,
-    {
-        self.then(name, workers, |name, workers, before| {
-            plan::stage_with(name, workers, before, ports, step)
-        })
-    }
-
     // ---- What the stage that was added last is to be like ----
 
     /// Has the stage before pass items on in the order in which it got them; see [Order](Self#order).
+    ///
+    /// A stage of several workers whose items go [by key](Self::by_key) cannot; it is refused when the pipeline is built.
     pub fn ordered(mut self) -> Self {
+        if self.options.is_by_key {
+            let stage = self.last_stage();
+            self.wrong
+                .get_or_insert(PipelineError::OrderedByKey { stage });
+        }
         self.options.is_ordered = true;
         self
+    }
+
+    /// Gives the stage before at most `limit` for each item: it is cut off where it awaits, and the item ends in the error
+    /// [`TimeLimit`], with which is done what is done with [errors](Self#errors-of-a-stage) of that stage.
+    ///
+    /// It is for stages that await. One that does not cannot be cut off; it is refused when the pipeline is built. A state
+    /// that the stage's function [borrows](Self::try_stage_with_async) is as the function has left it.
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    ///
+    /// use handover::pattern::Pipeline;
+    ///
+    /// let done = Pipeline::from([1, 2, 3])
+    ///     .stage_async("ask", 2, |n| async move {
+    ///         if n == 2 {
+    ///             pending::<()>().await; // nobody ever answers that
+    ///         }
+    ///         n
+    ///     })
+    ///     .ordered()
+    ///     .within(Duration::from_millis(5))
+    ///     .or_skip()
+    ///     .collect()
+    ///     .run()?;
+    /// assert_eq!(done.value, [1, 3]);
+    /// # Ok::<(), handover::pattern::PipelineError>(())
+    /// ```
+    pub fn within(mut self, limit: Duration) -> Self {
+        if !self.options.awaits {
+            let stage = self.last_stage();
+            self.wrong.get_or_insert(PipelineError::NoLimit { stage });
+        }
+        self.options.limit = Some(limit);
+        self
+    }
+
+    fn last_stage(&self) -> String {
+        let last = self.stages.last();
+        last.map_or_else(|| plan::SOURCE.to_owned(), |(stage, _)| stage.clone())
     }
 
     /// Has the first error of the stage before (or of the source) end the run. It is the default.
@@ -352,6 +304,7 @@ impl<T: Send + 'static> Pipeline<T> {
         Assembly {
             name: self.name,
             stages: self.stages,
+            wrong: self.wrong,
             plan: plan((self.plan, self.options), Arc::clone(&outcome)),
             outcome,
         }
@@ -386,7 +339,7 @@ impl<T: Send + 'static> Pipeline<T> {
     /// # Panics
     ///
     /// [`Assembly::build`] panics if a port belongs to another network.
-    pub fn sink_with<P, F>(self, ports: P, step: F) -> Assembly<()>
+    pub fn sink_ports<P, F>(self, ports: P, step: F) -> Assembly<()>
     where
         P: Ports + 'static,
         F: for<'a> StepWith<'a, P::Async, T, Output: SinkStep> + 'static,

@@ -1,14 +1,22 @@
 //! How a pipeline becomes processes of a network: from the sink, which asks its stage for channels, back to the source.
 
-use std::{future::Future, ops::ControlFlow, pin::Pin};
+use std::{
+    future::{Future, ready},
+    ops::ControlFlow,
+    pin::Pin,
+    time::Duration,
+};
 
 use futures_core::Stream;
 
 use super::{
-    SinkStep, StepWith,
-    link::{Crew, Feed, Route, Slot, link},
+    SinkStep, StepOn, StepWith,
+    drain::{self, Drain},
+    link::{After, Crew, Feed, Inlet, Pick, Route, Slot, link},
     report::{Gauge, StageGauges},
-    worker::{self, BlockingPorts, Drain, Outlet, Policy, Ports, Worker},
+    source,
+    step::{Many, OnState, One, Plain, Yield},
+    worker::{self, BlockingPorts, Outlet, Policy, Ports, Worker},
 };
 use crate::{
     process::{self, BlockingIn, In, InToken, Network, OutToken, ProcessError},
@@ -24,6 +32,12 @@ pub(super) struct Options {
     pub(super) is_ordered: bool,
     pub(super) policy: Policy,
     pub(super) take_error: Option<TakeError>,
+    /// How long an item may take.
+    pub(super) limit: Option<Duration>,
+    /// Whether it awaits, so that it can be cut off.
+    pub(super) awaits: bool,
+    /// Whether its items go by key, to several workers.
+    pub(super) is_by_key: bool,
 }
 
 impl Default for Options {
@@ -32,6 +46,9 @@ impl Default for Options {
             is_ordered: false,
             policy: Policy::Stop,
             take_error: None,
+            limit: None,
+            awaits: false,
+            is_by_key: false,
         }
     }
 }
@@ -44,16 +61,29 @@ pub(super) struct Site<'a> {
 }
 
 /// Builds a stage and all before it, for those who come after it: one feed for each of them.
-pub(super) type Plan<T> = Box<dyn FnOnce(&mut Site<'_>, Options, &Crew) -> Vec<Feed<T>> + Send>;
+pub(super) type Plan<T> = Box<dyn FnOnce(&mut Site<'_>, Options, &After<T>) -> Vec<Feed<T>> + Send>;
 
 impl Site<'_> {
+    /// Those of the workers of a stage, whose processes have its name and a number.
     fn gauges(&mut self, stage: &str, workers: usize) -> Vec<Arc<Gauge>> {
         let gauges: Vec<Arc<Gauge>> = (0..workers).map(|_| Arc::default()).collect();
         self.gauges.push(StageGauges {
             stage: stage.to_owned(),
             workers: gauges.clone(),
+            is_numbered: true,
         });
         gauges
+    }
+
+    /// That of a process that is alone, and has the name.
+    pub(super) fn gauge(&mut self, name: &str) -> Arc<Gauge> {
+        let gauge = Arc::<Gauge>::default();
+        self.gauges.push(StageGauges {
+            stage: name.to_owned(),
+            workers: vec![Arc::clone(&gauge)],
+            is_numbered: false,
+        });
+        gauge
     }
 
     /// A process that takes the errors which a stage diverts, if it was asked for.
@@ -67,14 +97,14 @@ impl Site<'_> {
         self.net.process(
             format!("{stage} errors"),
             into,
-            async move |errors: &In<ProcessError>| worker::take_diverted(errors, take_error).await,
+            async move |errors: &In<ProcessError>| drain::take_diverted(errors, take_error).await,
         );
         Some(out)
     }
 }
 
-impl Outlet {
-    fn new<T>(
+impl<T> Outlet<T> {
+    pub(super) fn new(
         route: Route<T>,
         policy: Policy,
         gauge: Arc<Gauge>,
@@ -82,11 +112,21 @@ impl Outlet {
         let outlet = Self {
             choice: route.choice,
             tells_gaps: route.tells_gaps,
+            at: None,
             policy,
             gauge,
         };
         (route.ports, outlet)
     }
+}
+
+/// A stage that is about to be added: its name, its workers, and what comes before it.
+pub(super) struct Stage<T> {
+    pub(super) name: String,
+    pub(super) workers: usize,
+    pub(super) before: (Plan<T>, Options),
+    /// If its items go by key.
+    pub(super) pick: Option<Pick<T>>,
 }
 
 /// One worker that is about to be added.
@@ -95,14 +135,12 @@ struct Seat<T, U> {
     ins: Vec<InToken<Slot<T>>>,
     outs: Vec<OutToken<Slot<U>>>,
     errors: Option<OutToken<ProcessError>>,
-    worker: Worker,
+    worker: Worker<U>,
 }
 
 /// A stage whose workers are added by `add`.
 fn stage<T, U>(
-    name: String,
-    workers: usize,
-    (before, before_options): (Plan<T>, Options),
+    stage: Stage<T>,
     mut add: impl FnMut(&mut Network, Seat<T, U>) + Send + 'static,
 ) -> Plan<U>
 where
@@ -110,11 +148,18 @@ where
     U: Send + 'static,
 {
     Box::new(move |site, options, after| {
+        let Stage {
+            name,
+            workers,
+            before: (before, before_options),
+            pick,
+        } = stage;
         let crew = Crew::new(&name, workers, options.is_ordered);
-        let feeds = before(site, before_options, &crew);
-        let (routes, next) = link(site.net, &crew, after);
-        let errors = site.diversion(&name, options.take_error);
+        let own = After { crew, pick };
+        let feeds = before(site, before_options, &own);
         let gauges = site.gauges(&name, workers);
+        let (routes, next) = link(site, &own.crew, after);
+        let errors = site.diversion(&name, options.take_error);
         let seats = feeds.into_iter().zip(routes).zip(gauges).enumerate();
         for (number, ((feed, route), gauge)) in seats {
             let (outs, outlet) = Outlet::new(route, options.policy, gauge);
@@ -124,8 +169,9 @@ where
                 outs,
                 errors: errors.as_ref().map(OutToken::share),
                 worker: Worker {
-                    round: feed.round,
+                    inlet: Inlet::new(feed.round),
                     outlet,
+                    limit: options.limit,
                 },
             };
             add(site.net, seat);
@@ -135,34 +181,106 @@ where
 }
 
 /// A stage of processes.
-pub(super) fn async_stage<T, U, F, Fut>(
-    name: String,
-    workers: usize,
-    before: (Plan<T>, Options),
-    step: F,
-) -> Plan<U>
+pub(super) fn async_stage<T, U, F, Fut>(shape: Stage<T>, step: F) -> Plan<U>
 where
     T: Send + 'static,
     U: Send + 'static,
     F: FnMut(T) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Result<U, ProcessError>> + Send + 'static,
 {
-    stage(name, workers, before, move |net, seat: Seat<T, U>| {
-        let step = step.clone();
+    stage(shape, move |net, seat: Seat<T, U>| {
+        let mut step = step.clone();
         let worker = seat.worker;
         net.process(
             seat.name,
             (seat.ins, seat.outs, seat.errors),
-            async move |ports: &Ports<T, U>| worker::work(ports, worker, step).await,
+            async move |ports: &Ports<T, U>| {
+                let step = Plain(|item| {
+                    let result = step(item);
+                    async move { result.await.map(One) }
+                });
+                worker::work(ports, worker, step).await
+            },
+        );
+    })
+}
+
+/// A stage of processes that make several of one.
+pub(super) fn flat_stage<T, I, F, Fut>(shape: Stage<T>, step: F) -> Plan<I::Item>
+where
+    T: Send + 'static,
+    I: Iterator<Item: Send + 'static> + Send + 'static,
+    F: FnMut(T) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<I, ProcessError>> + Send + 'static,
+{
+    stage(shape, move |net, seat: Seat<T, I::Item>| {
+        let mut step = step.clone();
+        let worker = seat.worker;
+        net.process(
+            seat.name,
+            (seat.ins, seat.outs, seat.errors),
+            async move |ports: &Ports<T, I::Item>| {
+                let step = Plain(|item| {
+                    let result = step(item);
+                    async move { result.await.map(Many) }
+                });
+                worker::work(ports, worker, step).await
+            },
+        );
+    })
+}
+
+/// A stage of processes that each have a state, and do not await.
+pub(super) fn state_stage<T, U, S, M, F>(shape: Stage<T>, make: M, step: F) -> Plan<U>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    S: Send + 'static,
+    M: FnMut() -> Result<S, ProcessError> + Clone + Send + 'static,
+    F: FnMut(&mut S, T) -> Result<U, ProcessError> + Clone + Send + 'static,
+{
+    stage(shape, move |net, seat: Seat<T, U>| {
+        let (mut make, mut step) = (make.clone(), step.clone());
+        let worker = seat.worker;
+        net.process(
+            seat.name,
+            (seat.ins, seat.outs, seat.errors),
+            async move |ports: &Ports<T, U>| {
+                let mut state = make()?;
+                let step = Plain(|item| ready(step(&mut state, item).map(One)));
+                worker::work(ports, worker, step).await
+            },
+        );
+    })
+}
+
+/// A stage of processes that each have a state, and await.
+pub(super) fn async_state_stage<T, U, E, S, M, F>(shape: Stage<T>, make: M, step: F) -> Plan<U>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    E: Into<ProcessError> + 'static,
+    S: Send + 'static,
+    M: FnMut() -> Result<S, ProcessError> + Clone + Send + 'static,
+    F: for<'a> StepOn<'a, S, T, Output = Result<U, E>> + Clone + 'static,
+{
+    stage(shape, move |net, seat: Seat<T, U>| {
+        let (mut make, step) = (make.clone(), step.clone());
+        let worker = seat.worker;
+        net.process(
+            seat.name,
+            (seat.ins, seat.outs, seat.errors),
+            async move |ports: &Ports<T, U>| {
+                let state = make()?;
+                worker::work(ports, worker, OnState { state, step }).await
+            },
         );
     })
 }
 
 /// A stage of processes with ports of their own.
-pub(super) fn stage_with<T, U, E, P, F>(
-    name: String,
-    workers: usize,
-    before: (Plan<T>, Options),
+pub(super) fn port_stage<T, U, E, P, F>(
+    shape: Stage<T>,
     mut ports: impl FnMut() -> P + Send + 'static,
     step: F,
 ) -> Plan<U>
@@ -173,42 +291,38 @@ where
     P: process::Ports + 'static,
     F: for<'a> StepWith<'a, P::Async, T, Output = Result<U, E>> + Clone + 'static,
 {
-    stage(name, workers, before, move |net, seat: Seat<T, U>| {
+    stage(shape, move |net, seat: Seat<T, U>| {
         let mut step = step.clone();
         let worker = seat.worker;
         net.process(
             seat.name,
             ((seat.ins, seat.outs, seat.errors), ports()),
             async move |(own, ports): &(Ports<T, U>, P::Async)| {
-                let step = |item| {
+                let step = Plain(|item| {
                     let result = step.begin(ports, item);
-                    async move { result.await.map_err(Into::into) }
-                };
+                    async move { result.await.map(One).map_err(Into::into) }
+                });
                 worker::work(own, worker, step).await
             },
         );
     })
 }
 
-/// A stage of threads.
-pub(super) fn blocking_stage<T, U, F>(
-    name: String,
-    workers: usize,
-    before: (Plan<T>, Options),
-    step: F,
-) -> Plan<U>
+/// A stage of threads, each of which makes its own step; what the step has need not be sent between threads.
+pub(super) fn blocking_stage<T, Y, S, M>(shape: Stage<T>, make: M) -> Plan<Y::Item>
 where
     T: Send + 'static,
-    U: Send + 'static,
-    F: FnMut(T) -> Result<U, ProcessError> + Clone + Send + 'static,
+    Y: Yield<Item: Send + 'static> + 'static,
+    S: FnMut(T) -> Result<Y, ProcessError>,
+    M: FnOnce() -> Result<S, ProcessError> + Clone + Send + 'static,
 {
-    stage(name, workers, before, move |net, seat: Seat<T, U>| {
-        let step = step.clone();
+    stage(shape, move |net, seat: Seat<T, Y::Item>| {
+        let make = make.clone();
         let worker = seat.worker;
         net.thread(
             seat.name,
             (seat.ins, seat.outs, seat.errors),
-            move |ports: &BlockingPorts<T, U>| worker::work_blocking(ports, worker, step),
+            move |ports: &BlockingPorts<T, Y::Item>| worker::work_blocking(ports, worker, make()?),
         );
     })
 }
@@ -220,16 +334,15 @@ pub(super) const SINK: &str = "sink";
 
 /// A source whose one process is added by `add`.
 fn source<T: Send + 'static>(
-    add: impl FnOnce(&mut Network, Vec<OutToken<Slot<T>>>, Option<OutToken<ProcessError>>, Outlet)
+    add: impl FnOnce(&mut Network, Vec<OutToken<Slot<T>>>, Option<OutToken<ProcessError>>, Outlet<T>)
     + Send
     + 'static,
 ) -> Plan<T> {
     Box::new(move |site, options, after| {
-        let crew = Crew::new(SOURCE, 1, true);
-        let (routes, next) = link(site.net, &crew, after);
+        let gauge = site.gauge(SOURCE);
+        let (routes, next) = link(site, &Crew::one(SOURCE), after);
         let errors = site.diversion(SOURCE, options.take_error);
-        let gauges = site.gauges(SOURCE, 1);
-        if let (Some(route), Some(gauge)) = (routes.into_iter().next(), gauges.into_iter().next()) {
+        if let Some(route) = routes.into_iter().next() {
             let (outs, outlet) = Outlet::new(route, options.policy, gauge);
             add(site.net, outs, errors, outlet);
         }
@@ -247,7 +360,7 @@ where
         net.process(
             SOURCE,
             (outs, errors),
-            async move |ports: &worker::SourcePorts<T>| worker::iterate(ports, outlet, items).await,
+            async move |ports: &source::SourcePorts<T>| source::iterate(ports, outlet, items).await,
         );
     })
 }
@@ -262,8 +375,8 @@ where
         net.thread(
             SOURCE,
             (outs, errors),
-            move |ports: &worker::BlockingSourcePorts<T>| {
-                worker::iterate_blocking(ports, outlet, items)
+            move |ports: &source::BlockingSourcePorts<T>| {
+                source::iterate_blocking(ports, outlet, items)
             },
         );
     })
@@ -279,7 +392,7 @@ where
         net.process(
             SOURCE,
             (outs, errors),
-            async move |ports: &worker::SourcePorts<T>| worker::stream(ports, outlet, items).await,
+            async move |ports: &source::SourcePorts<T>| source::stream(ports, outlet, items).await,
         );
     })
 }
@@ -290,8 +403,8 @@ pub(super) fn port<T: Send + 'static>(port: InToken<T>) -> Plan<T> {
         net.process(
             SOURCE,
             (port, (outs, errors)),
-            async move |(port, ports): &(In<T>, worker::SourcePorts<T>)| {
-                worker::take(port, ports, outlet).await
+            async move |(port, ports): &(In<T>, source::SourcePorts<T>)| {
+                source::take(port, ports, outlet).await
             },
         );
     })
@@ -300,18 +413,21 @@ pub(super) fn port<T: Send + 'static>(port: InToken<T>) -> Plan<T> {
 /// What a sink has come to when it ended, for whoever started the pipeline.
 pub(super) type Outcome<R> = Arc<Mutex<Option<R>>>;
 /// Builds a whole pipeline.
-pub(super) type WholePlan = Box<dyn FnOnce(&mut Site<'_>) + Send>;
+///
+/// Its sink has the name that is given.
+pub(super) type WholePlan = Box<dyn FnOnce(&mut Site<'_>, &str) + Send>;
 
 /// The ports of a sink, and what it knows.
 fn sink_seat<T: Send + 'static>(
     site: &mut Site<'_>,
+    name: &str,
     (before, before_options): (Plan<T>, Options),
 ) -> Option<(Vec<InToken<Slot<T>>>, Drain)> {
-    let crew = Crew::new(SINK, 1, true);
-    let feed = before(site, before_options, &crew).into_iter().next()?;
-    let gauge = site.gauges(SINK, 1).into_iter().next()?;
-    let round = feed.round;
-    Some((feed.ports, Drain { round, gauge }))
+    let feeds = before(site, before_options, &After::one(name));
+    let feed = feeds.into_iter().next()?;
+    let gauge = site.gauge(name);
+    let inlet = Inlet::new(feed.round);
+    Some((feed.ports, Drain { inlet, gauge }))
 }
 
 /// A sink: a process, which adds each item to `value`.
@@ -327,13 +443,13 @@ where
     F: FnMut(&mut R, T) -> Fut + Send + 'static,
     Fut: Future<Output = Result<ControlFlow<()>, ProcessError>> + Send + 'static,
 {
-    Box::new(move |site| {
-        let Some((ins, drain)) = sink_seat(site, before) else {
+    Box::new(move |site, name| {
+        let Some((ins, drain)) = sink_seat(site, name, before) else {
             return;
         };
         site.net
-            .process(SINK, ins, async move |ins: &Vec<In<Slot<T>>>| {
-                worker::drain(ins, drain, &mut value, step).await?;
+            .process(name, ins, async move |ins: &Vec<In<Slot<T>>>| {
+                drain::drain(ins, drain, &mut value, step).await?;
                 *outcome.lock() = Some(value);
                 Ok(())
             });
@@ -352,19 +468,19 @@ where
     P: process::Ports + 'static,
     F: for<'a> StepWith<'a, P::Async, T, Output: SinkStep> + 'static,
 {
-    Box::new(move |site| {
-        let Some((ins, drain)) = sink_seat(site, before) else {
+    Box::new(move |site, name| {
+        let Some((ins, drain)) = sink_seat(site, name, before) else {
             return;
         };
         site.net.process(
-            SINK,
+            name,
             (ins, ports),
             async move |(ins, ports): &(Vec<In<Slot<T>>>, P::Async)| {
                 let step = |(): &mut (), item| {
                     let done = step.begin(ports, item);
                     async move { done.await.flow() }
                 };
-                worker::drain(ins, drain, &mut (), step).await?;
+                drain::drain(ins, drain, &mut (), step).await?;
                 *outcome.lock() = Some(());
                 Ok(())
             },
@@ -382,13 +498,13 @@ where
     T: Send + 'static,
     F: FnMut(T) -> Result<ControlFlow<()>, ProcessError> + Send + 'static,
 {
-    Box::new(move |site| {
-        let Some((ins, drain)) = sink_seat(site, before) else {
+    Box::new(move |site, name| {
+        let Some((ins, drain)) = sink_seat(site, name, before) else {
             return;
         };
         site.net
-            .thread(SINK, ins, move |ins: &Vec<BlockingIn<Slot<T>>>| {
-                worker::drain_blocking(ins, drain, step)?;
+            .thread(name, ins, move |ins: &Vec<BlockingIn<Slot<T>>>| {
+                drain::drain_blocking(ins, drain, step)?;
                 *outcome.lock() = Some(());
                 Ok(())
             });

@@ -12,6 +12,7 @@ use crate::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Gauge {
     taken: AtomicU64,
+    finished: AtomicU64,
     passed: AtomicU64,
     skipped: AtomicU64,
     diverted: AtomicU64,
@@ -33,6 +34,10 @@ fn add_time(number: &AtomicU64, time: Duration) {
 impl Gauge {
     pub(super) fn took(&self) {
         add(&self.taken, 1);
+    }
+
+    pub(super) fn finished(&self) {
+        add(&self.finished, 1);
     }
 
     pub(super) fn passed(&self) {
@@ -65,6 +70,8 @@ impl Gauge {
 pub(super) struct StageGauges {
     pub(super) stage: String,
     pub(super) workers: Vec<Arc<Gauge>>,
+    /// Whether its processes have numbers after its name.
+    pub(super) is_numbered: bool,
 }
 
 impl StageGauges {
@@ -78,6 +85,7 @@ impl StageGauges {
             stage: self.stage.clone(),
             workers: self.workers.len(),
             taken: sum(|gauge| &gauge.taken),
+            finished: sum(|gauge| &gauge.finished),
             passed: sum(|gauge| &gauge.passed),
             skipped: sum(|gauge| &gauge.skipped),
             diverted: sum(|gauge| &gauge.diverted),
@@ -117,7 +125,10 @@ pub struct StageReport {
     pub workers: usize,
     /// Items that it took; of a source, that it made.
     pub taken: u64,
-    /// Items that it passed on; of a sink, that it finished with.
+    /// Items that it is done with: what came of them was passed on, left out or diverted.
+    pub finished: u64,
+    /// Items that it passed on; of a stage that makes [several of one](super::Pipeline::flat_stage) all of them, of a sink
+    /// those that it finished with.
     pub passed: u64,
     /// Items that ended in an error that was left out.
     pub skipped: u64,
@@ -133,13 +144,12 @@ pub struct StageReport {
 }
 
 impl StageReport {
-    /// Items that it has taken and neither passed on nor left out: those that its workers have in hand, or had when
+    /// Items that it has taken and is not done with: those that its workers have in hand, or had when
     /// the run ended early. Never more than [`workers`](Self::workers).
     #[must_use]
     pub fn in_hand(&self) -> u64 {
         // The numbers are not read at one moment.
-        self.taken
-            .saturating_sub(self.passed + self.skipped + self.diverted)
+        self.taken.saturating_sub(self.finished)
     }
 
     /// Its work for each worker: no run of the pipeline can be shorter.

@@ -14,6 +14,8 @@ pub struct Assembly<R> {
     pub(super) name: String,
     /// The stages between source and sink, and how many workers each has.
     pub(super) stages: Vec<(String, usize)>,
+    /// What was asked of a stage that it cannot do.
+    pub(super) wrong: Option<PipelineError>,
     pub(super) plan: WholePlan,
     pub(super) outcome: Outcome<R>,
 }
@@ -79,7 +81,7 @@ impl<R> Assembly<R> {
     /// # Errors
     ///
     /// [`PipelineError`]: a stage without workers, or with a name that another has. The network is as it was then.
-    pub fn build(self, net: &mut Network) -> Result<Built<R>, PipelineError> {
+    pub fn build(mut self, net: &mut Network) -> Result<Built<R>, PipelineError> {
         self.check()?;
         let Self {
             name,
@@ -92,7 +94,7 @@ impl<R> Assembly<R> {
                 net,
                 gauges: Vec::new(),
             };
-            plan(&mut site);
+            plan(&mut site, SINK);
             site.gauges
         });
         Ok(Built {
@@ -102,7 +104,10 @@ impl<R> Assembly<R> {
         })
     }
 
-    fn check(&self) -> Result<(), PipelineError> {
+    fn check(&mut self) -> Result<(), PipelineError> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong);
+        }
         let mut names = vec![SOURCE, SINK];
         for (stage, workers) in &self.stages {
             if *workers == 0 {
@@ -166,19 +171,22 @@ impl<R> Built<R> {
 
     /// The stage that a process belongs to, if it is one of this pipeline.
     fn stage_of(&self, process: &str) -> Option<String> {
-        // What comes after the stage's name: the number of the worker, or that it takes errors.
-        let without_last = process.rsplit_once(' ').map(|(stage, _)| stage);
-        let is_of = |stage: &str| {
-            let full = format!("{}/{stage}", self.name);
-            [Some(process), without_last]
-                .into_iter()
-                .flatten()
-                // The pipeline may be built into a part of a network, whose name comes first.
-                .filter_map(|name| name.strip_suffix(&full))
-                .any(|before| before.is_empty() || before.ends_with('/'))
+        let (without_last, last) = process.rsplit_once(' ').unwrap_or((process, ""));
+        let is_number = last.parse::<usize>().is_ok();
+        let is_of = |gauges: &StageGauges| {
+            // Its one process has the name of the stage; after that of several comes a number; what takes errors says so.
+            let name = match (gauges.is_numbered, last) {
+                (_, "errors") => without_last,
+                (true, _) if is_number => without_last,
+                (true, _) => return false,
+                (false, _) => process,
+            };
+            let before = name.strip_suffix(&format!("{}/{}", self.name, gauges.stage));
+            // The pipeline may be built into a part of a network, whose name comes first.
+            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
         };
-        let mut stages = self.gauges.iter().map(|gauges| &gauges.stage);
-        stages.find(|stage| is_of(stage)).cloned()
+        let found = self.gauges.iter().find(|gauges| is_of(gauges))?;
+        Some(found.stage.clone())
     }
 
     fn explain(&self, error: RunError) -> PipelineError {
@@ -228,6 +236,23 @@ pub enum PipelineError {
     /// A stage has no workers, so nothing could pass it.
     #[error("stage `{stage}` has 0 workers; give it 1 at least")]
     NoWorkers {
+        /// The stage.
+        stage: String,
+    },
+    /// A stage of several workers whose items go by key was asked to keep the order of all of them.
+    #[error(
+        "stage `{stage}` goes by key, so it keeps the order of each key, and cannot keep that of all items; leave \
+         `ordered` out, or `by_key`"
+    )]
+    OrderedByKey {
+        /// The stage.
+        stage: String,
+    },
+    /// A limit of time was asked of a stage whose function does not await, so that nothing can cut it off.
+    #[error(
+        "stage `{stage}` does not await, so it cannot be cut off after a time; make it a stage that awaits"
+    )]
+    NoLimit {
         /// The stage.
         stage: String,
     },

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    iter::Empty,
     ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll},
@@ -41,7 +42,8 @@ impl<S: SinkStep, E: Into<ProcessError>> SinkStep for Result<S, E> {
     }
 }
 
-/// What a stage or a sink with ports does with an item; see [`Pipeline::try_stage_with`](super::Pipeline::try_stage_with). Async closures are it.
+/// What a stage or a sink with ports does with an item; see [`Pipeline::try_stage_ports`](super::Pipeline::try_stage_ports).
+/// Async closures are it.
 pub trait StepWith<'a, P: 'a, T>: Send {
     /// What it returns.
     type Output;
@@ -62,6 +64,110 @@ where
 
     fn begin(&mut self, ports: &'a P, item: T) -> Fut {
         self(ports, item)
+    }
+}
+
+/// What a worker with a state of its own does with an item, where it awaits; see
+/// [`Pipeline::try_stage_with_async`](super::Pipeline::try_stage_with_async). Async closures are it.
+pub trait StepOn<'a, S: 'a, T>: Send {
+    /// What it returns.
+    type Output;
+    /// The step under way.
+    type Future: Future<Output = Self::Output> + Send + 'a;
+    /// Begins with an item.
+    fn begin(&mut self, state: &'a mut S, item: T) -> Self::Future;
+}
+
+impl<'a, S, T, F, Fut> StepOn<'a, S, T> for F
+where
+    S: 'a,
+    F: FnMut(&'a mut S, T) -> Fut + Send,
+    Fut: Future + Send + 'a,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    fn begin(&mut self, state: &'a mut S, item: T) -> Fut {
+        self(state, item)
+    }
+}
+
+// ---- What a stage does, whatever it was made of ----
+
+/// What a worker does with each item.
+pub(super) trait Work<T>: Send {
+    type Output;
+    fn work(&mut self, item: T) -> impl Future<Output = Self::Output> + Send;
+}
+
+/// A function that returns a future.
+pub(super) struct Plain<F>(pub(super) F);
+
+impl<T, F, Fut> Work<T> for Plain<F>
+where
+    F: FnMut(T) -> Fut + Send,
+    Fut: Future + Send,
+{
+    type Output = Fut::Output;
+
+    fn work(&mut self, item: T) -> impl Future<Output = Fut::Output> + Send {
+        (self.0)(item)
+    }
+}
+
+/// An async function with a state that it borrows.
+pub(super) struct OnState<S, F> {
+    pub(super) state: S,
+    pub(super) step: F,
+}
+
+impl<T, S, U, E, F> Work<T> for OnState<S, F>
+where
+    S: Send,
+    E: Into<ProcessError>,
+    F: for<'a> StepOn<'a, S, T, Output = Result<U, E>>,
+{
+    type Output = Result<One<U>, ProcessError>;
+
+    fn work(&mut self, item: T) -> impl Future<Output = Self::Output> + Send {
+        let result = self.step.begin(&mut self.state, item);
+        async move { result.await.map(One).map_err(Into::into) }
+    }
+}
+
+/// What comes of an item: one, or several.
+pub(super) trait Yield: Send {
+    type Item;
+    type Items: Iterator<Item = Self::Item> + Send;
+    fn split(self) -> Yielded<Self::Item, Self::Items>;
+}
+
+pub(super) enum Yielded<U, I> {
+    One(U),
+    Many(I),
+}
+
+/// One comes of it.
+pub(super) struct One<U>(pub(super) U);
+
+/// So many come of it as there are.
+pub(super) struct Many<I>(pub(super) I);
+
+impl<U: Send> Yield for One<U> {
+    type Item = U;
+    type Items = Empty<U>;
+
+    fn split(self) -> Yielded<U, Empty<U>> {
+        Yielded::One(self.0)
+    }
+}
+
+impl<I: Iterator + Send> Yield for Many<I> {
+    type Item = I::Item;
+    type Items = I;
+
+    fn split(self) -> Yielded<I::Item, I> {
+        Yielded::Many(self.0)
     }
 }
 

@@ -1,22 +1,24 @@
-//! What the processes of a pipeline do: take, work, pass on, and say how long each took.
+//! What the processes of a stage do: take, work, pass on, and say how long each took.
 
 use std::{
-    future::{Future, poll_fn},
     ops::ControlFlow,
-    pin::Pin,
-    time::Instant,
+    pin::pin,
+    time::{Duration, Instant},
 };
 
-use futures_core::Stream;
-
 use super::{
-    link::{Choice, Round, Slot},
+    link::{Choice, Inlet, Slot},
     report::Gauge,
+    step::{Work, Yield, Yielded},
 };
 use crate::{
     channel::{RecvError, SendError},
+    pattern::in_time::in_time,
     process::{BlockingIn, BlockingOut, In, Out, ProcessError, ProcessResult},
-    sync::{Arc, time},
+    sync::{
+        Arc,
+        time::{self, deadline_after},
+    },
 };
 
 /// What is done with the error of an item.
@@ -28,17 +30,29 @@ pub(super) enum Policy {
 }
 
 /// What a worker knows apart from its ports.
-pub(super) struct Worker {
-    pub(super) round: Round,
-    pub(super) outlet: Outlet,
+pub(super) struct Worker<U> {
+    pub(super) inlet: Inlet,
+    pub(super) outlet: Outlet<U>,
+    /// How long an item may take.
+    pub(super) limit: Option<Duration>,
 }
 
 /// Where a worker's results go, and what it counts.
-pub(super) struct Outlet {
-    pub(super) choice: Choice,
+pub(super) struct Outlet<U> {
+    pub(super) choice: Choice<U>,
     pub(super) tells_gaps: bool,
+    /// Where the items of the number under way go, if more of them may follow.
+    pub(super) at: Option<usize>,
     pub(super) policy: Policy,
     pub(super) gauge: Arc<Gauge>,
+}
+
+/// The error of an item that a stage was not done with within its [limit](super::Pipeline::within).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the stage was not done with an item within its limit of {limit:?}")]
+pub struct TimeLimit {
+    /// How long it may take.
+    pub limit: Duration,
 }
 
 /// What follows from a result.
@@ -48,31 +62,53 @@ enum Next<U> {
     Nothing,
 }
 
-impl Outlet {
-    /// What follows from what the stage made of an item; a gap (`None`) stays one.
-    fn judge<U>(
+impl<U> Outlet<U> {
+    /// What follows from what the stage made of an item; nothing (`None`) stays nothing. `is_last` says whether no more
+    /// comes of the number that the item has.
+    fn judge(
         &mut self,
         result: Option<Result<U, ProcessError>>,
+        is_last: bool,
     ) -> Result<Next<U>, ProcessError> {
         match result {
-            Some(Ok(item)) => Ok(Next::Send(self.choice.next(), Some(item))),
+            Some(Ok(item)) => Ok(self.send(item, is_last)),
             Some(Err(error)) => match self.policy {
                 Policy::Stop => Err(error),
                 Policy::Skip => {
                     self.gauge.skipped();
-                    Ok(self.gap())
+                    Ok(self.end(is_last))
                 }
                 Policy::Divert => Ok(Next::Divert(error)),
             },
-            None => Ok(self.gap()),
+            None => Ok(self.end(is_last)),
         }
     }
 
-    fn gap<U>(&mut self) -> Next<U> {
-        if self.tells_gaps {
-            Next::Send(self.choice.next(), None)
+    fn send(&mut self, item: U, is_last: bool) -> Next<U> {
+        if !self.tells_gaps {
+            // Nobody else has numbers, so each item can have its own.
+            return Next::Send(self.choice.next(&item), Slot::Last(item));
+        }
+        let at = match self.at.take() {
+            Some(at) => at,
+            None => self.choice.next(&item),
+        };
+        if is_last {
+            Next::Send(at, Slot::Last(item))
         } else {
-            Next::Nothing
+            self.at = Some(at);
+            Next::Send(at, Slot::More(item))
+        }
+    }
+
+    /// Nothing comes of an item, or nothing more; if it is the last of its number, the others must be told.
+    fn end(&mut self, is_last: bool) -> Next<U> {
+        if !(self.tells_gaps && is_last) {
+            return Next::Nothing;
+        }
+        match self.at.take().or_else(|| self.choice.next_in_turn()) {
+            Some(at) => Next::Send(at, Slot::Gap),
+            None => Next::Nothing,
         }
     }
 }
@@ -88,7 +124,7 @@ fn after<T>(sent: Result<(), SendError<T>>) -> Result<ControlFlow<()>, ProcessEr
 }
 
 /// What a receive that has no item means.
-fn ended(error: RecvError) -> ProcessResult {
+pub(super) fn ended(error: RecvError) -> ProcessResult {
     match error {
         RecvError::Disconnected => Ok(()),
         poisoned @ RecvError::Poisoned(_) => Err(poisoned.into()),
@@ -111,65 +147,104 @@ pub(super) type BlockingPorts<T, U> = (
 );
 
 /// A worker of a stage.
-pub(super) async fn work<T, U, F, Fut>(
-    (ins, outs, errors): &Ports<T, U>,
-    mut worker: Worker,
-    mut step: F,
+pub(super) async fn work<T, Y, W>(
+    (ins, outs, errors): &Ports<T, Y::Item>,
+    mut worker: Worker<Y::Item>,
+    mut stage: W,
 ) -> ProcessResult
 where
-    F: FnMut(T) -> Fut,
-    Fut: Future<Output = Result<U, ProcessError>>,
+    Y: Yield,
+    W: Work<T, Output = Result<Y, ProcessError>>,
 {
     let gauge = Arc::clone(&worker.outlet.gauge);
+    let limit = worker.limit;
+    let errors = errors.as_ref();
     let mut began = time::now();
     loop {
-        let received = ins[worker.round.next()].recv().await;
+        let received = ins[worker.inlet.port()].recv().await;
         let taken = time::now();
         gauge.waited_for_input(taken - began);
         began = taken;
-        let result = match received {
-            Ok(Some(item)) => {
-                gauge.took();
-                let result = step(item).await;
-                began = time::now();
-                gauge.worked(began - taken);
-                Some(result)
-            }
-            Ok(None) => None,
+        let (item, is_last) = match received {
+            Ok(slot) => worker.inlet.take(slot),
             Err(error) => return ended(error),
         };
-        if pass(
-            &mut worker.outlet,
-            outs,
-            errors.as_ref(),
-            result,
-            &mut began,
-        )
-        .await?
-        .is_break()
-        {
+        let Some(item) = item else {
+            let passed = pass(&mut worker.outlet, outs, errors, None, is_last, &mut began);
+            if passed.await?.is_break() {
+                return Ok(());
+            }
+            continue;
+        };
+        gauge.took();
+        let result = {
+            let working = pin!(stage.work(item));
+            match limit {
+                None => working.await,
+                Some(limit) => match in_time(working, deadline_after(limit)).await {
+                    Some(result) => result,
+                    None => Err(TimeLimit { limit }.into()),
+                },
+            }
+        };
+        let made = time::now();
+        gauge.worked(made - began);
+        began = made;
+        let outlet = &mut worker.outlet;
+        let flow = match result.map(Yield::split) {
+            Ok(Yielded::One(item)) => {
+                pass(outlet, outs, errors, Some(Ok(item)), is_last, &mut began).await?
+            }
+            Ok(Yielded::Many(mut items)) => {
+                // The next one is made when somebody has taken the one before.
+                while let Some(item) = next_of(&mut items, &gauge, &mut began) {
+                    let passed = pass(outlet, outs, errors, Some(Ok(item)), false, &mut began);
+                    if passed.await?.is_break() {
+                        return Ok(());
+                    }
+                }
+                pass(outlet, outs, errors, None, is_last, &mut began).await?
+            }
+            Err(error) => pass(outlet, outs, errors, Some(Err(error)), is_last, &mut began).await?,
+        };
+        if flow.is_break() {
             return Ok(());
         }
+        gauge.finished();
     }
 }
 
+/// The next of many, which may take its time.
+fn next_of<I: Iterator>(items: &mut I, gauge: &Gauge, began: &mut Instant) -> Option<I::Item> {
+    let item = items.next();
+    let made = time::now();
+    gauge.worked(made - *began);
+    *began = made;
+    item
+}
+
 /// Passes a result on.
-async fn pass<U>(
-    outlet: &mut Outlet,
+pub(super) async fn pass<U>(
+    outlet: &mut Outlet<U>,
     outs: &[Out<Slot<U>>],
     errors: Option<&Out<ProcessError>>,
     result: Option<Result<U, ProcessError>>,
+    is_last: bool,
     began: &mut Instant,
 ) -> Result<ControlFlow<()>, ProcessError> {
-    let mut next = outlet.judge(result)?;
+    let mut next = outlet.judge(result, is_last)?;
     if let Next::Divert(error) = next {
-        divert(errors, error).await?;
+        match errors {
+            // What nobody takes any more stops the stage, as it would without a diversion.
+            Some(errors) => errors.send(error).await.map_err(SendError::into_inner)?,
+            None => return Err(error),
+        }
         outlet.gauge.diverted();
-        next = outlet.gap();
+        next = outlet.end(is_last);
     }
     let flow = match next {
         Next::Send(at, slot) => {
-            let is_item = slot.is_some();
+            let is_item = slot.is_item();
             let flow = after(outs[at].send(slot).await)?;
             if is_item && flow.is_continue() {
                 outlet.gauge.passed();
@@ -184,70 +259,80 @@ async fn pass<U>(
     Ok(flow)
 }
 
-async fn divert(errors: Option<&Out<ProcessError>>, error: ProcessError) -> ProcessResult {
-    match errors {
-        // What nobody takes any more stops the stage, as it would without a diversion.
-        Some(errors) => errors.send(error).await.map_err(SendError::into_inner),
-        None => Err(error),
-    }
-}
-
 /// A worker of a stage that blocks.
-pub(super) fn work_blocking<T, U>(
-    (ins, outs, errors): &BlockingPorts<T, U>,
-    mut worker: Worker,
-    mut step: impl FnMut(T) -> Result<U, ProcessError>,
+pub(super) fn work_blocking<T, Y: Yield>(
+    (ins, outs, errors): &BlockingPorts<T, Y::Item>,
+    mut worker: Worker<Y::Item>,
+    mut step: impl FnMut(T) -> Result<Y, ProcessError>,
 ) -> ProcessResult {
     let gauge = Arc::clone(&worker.outlet.gauge);
+    let errors = errors.as_ref();
     let mut began = time::now();
     loop {
-        let received = ins[worker.round.next()].recv();
+        let received = ins[worker.inlet.port()].recv();
         let taken = time::now();
         gauge.waited_for_input(taken - began);
         began = taken;
-        let result = match received {
-            Ok(Some(item)) => {
-                gauge.took();
-                let result = step(item);
-                began = time::now();
-                gauge.worked(began - taken);
-                Some(result)
-            }
-            Ok(None) => None,
+        let (item, is_last) = match received {
+            Ok(slot) => worker.inlet.take(slot),
             Err(error) => return ended(error),
         };
-        let flow = pass_blocking(
-            &mut worker.outlet,
-            outs,
-            errors.as_ref(),
-            result,
-            &mut began,
-        )?;
+        let outlet = &mut worker.outlet;
+        let Some(item) = item else {
+            if pass_blocking(outlet, outs, errors, None, is_last, &mut began)?.is_break() {
+                return Ok(());
+            }
+            continue;
+        };
+        gauge.took();
+        let result = step(item);
+        let made = time::now();
+        gauge.worked(made - began);
+        began = made;
+        let flow = match result.map(Yield::split) {
+            Ok(Yielded::One(item)) => {
+                pass_blocking(outlet, outs, errors, Some(Ok(item)), is_last, &mut began)?
+            }
+            Ok(Yielded::Many(mut items)) => {
+                while let Some(item) = next_of(&mut items, &gauge, &mut began) {
+                    let item = Some(Ok(item));
+                    if pass_blocking(outlet, outs, errors, item, false, &mut began)?.is_break() {
+                        return Ok(());
+                    }
+                }
+                pass_blocking(outlet, outs, errors, None, is_last, &mut began)?
+            }
+            Err(error) => {
+                pass_blocking(outlet, outs, errors, Some(Err(error)), is_last, &mut began)?
+            }
+        };
         if flow.is_break() {
             return Ok(());
         }
+        gauge.finished();
     }
 }
 
-fn pass_blocking<U>(
-    outlet: &mut Outlet,
+pub(super) fn pass_blocking<U>(
+    outlet: &mut Outlet<U>,
     outs: &[BlockingOut<Slot<U>>],
     errors: Option<&BlockingOut<ProcessError>>,
     result: Option<Result<U, ProcessError>>,
+    is_last: bool,
     began: &mut Instant,
 ) -> Result<ControlFlow<()>, ProcessError> {
-    let mut next = outlet.judge(result)?;
+    let mut next = outlet.judge(result, is_last)?;
     if let Next::Divert(error) = next {
         match errors {
             Some(errors) => errors.send(error).map_err(SendError::into_inner)?,
             None => return Err(error),
         }
         outlet.gauge.diverted();
-        next = outlet.gap();
+        next = outlet.end(is_last);
     }
     let flow = match next {
         Next::Send(at, slot) => {
-            let is_item = slot.is_some();
+            let is_item = slot.is_item();
             let flow = after(outs[at].send(slot))?;
             if is_item && flow.is_continue() {
                 outlet.gauge.passed();
@@ -260,202 +345,4 @@ fn pass_blocking<U>(
     outlet.gauge.waited_for_output(sent - *began);
     *began = sent;
     Ok(flow)
-}
-
-/// The ports of a source.
-pub(super) type SourcePorts<U> = (Vec<Out<Slot<U>>>, Diversion<Out<ProcessError>>);
-/// The ports of a source that blocks.
-pub(super) type BlockingSourcePorts<U> = (
-    Vec<BlockingOut<Slot<U>>>,
-    Diversion<BlockingOut<ProcessError>>,
-);
-
-/// A source that is an iterator.
-pub(super) async fn iterate<U>(
-    (outs, errors): &SourcePorts<U>,
-    mut outlet: Outlet,
-    items: impl Iterator<Item = Result<U, ProcessError>>,
-) -> ProcessResult {
-    let gauge = Arc::clone(&outlet.gauge);
-    let mut items = items;
-    let mut began = time::now();
-    loop {
-        let item = items.next();
-        let made = time::now();
-        gauge.worked(made - began);
-        began = made;
-        let Some(result) = item else { return Ok(()) };
-        gauge.took();
-        if pass(&mut outlet, outs, errors.as_ref(), Some(result), &mut began)
-            .await?
-            .is_break()
-        {
-            return Ok(());
-        }
-    }
-}
-
-/// A source that is a stream.
-pub(super) async fn stream<U, S>(
-    (outs, errors): &SourcePorts<U>,
-    mut outlet: Outlet,
-    mut items: Pin<Box<S>>,
-) -> ProcessResult
-where
-    S: Stream<Item = Result<U, ProcessError>>,
-{
-    let gauge = Arc::clone(&outlet.gauge);
-    let mut began = time::now();
-    loop {
-        let item = poll_fn(|context| items.as_mut().poll_next(context)).await;
-        let made = time::now();
-        gauge.worked(made - began);
-        began = made;
-        let Some(result) = item else { return Ok(()) };
-        gauge.took();
-        if pass(&mut outlet, outs, errors.as_ref(), Some(result), &mut began)
-            .await?
-            .is_break()
-        {
-            return Ok(());
-        }
-    }
-}
-
-/// A source that is a channel.
-pub(super) async fn take<U>(
-    port: &In<U>,
-    (outs, errors): &SourcePorts<U>,
-    mut outlet: Outlet,
-) -> ProcessResult {
-    let gauge = Arc::clone(&outlet.gauge);
-    let mut began = time::now();
-    loop {
-        let received = port.recv().await;
-        let taken = time::now();
-        gauge.waited_for_input(taken - began);
-        began = taken;
-        let item = match received {
-            Ok(item) => item,
-            Err(error) => return ended(error),
-        };
-        gauge.took();
-        let passed = pass(
-            &mut outlet,
-            outs,
-            errors.as_ref(),
-            Some(Ok(item)),
-            &mut began,
-        );
-        if passed.await?.is_break() {
-            return Ok(());
-        }
-    }
-}
-
-/// A source that is an iterator which blocks.
-pub(super) fn iterate_blocking<U>(
-    (outs, errors): &BlockingSourcePorts<U>,
-    mut outlet: Outlet,
-    mut items: impl Iterator<Item = Result<U, ProcessError>>,
-) -> ProcessResult {
-    let gauge = Arc::clone(&outlet.gauge);
-    let mut began = time::now();
-    loop {
-        let item = items.next();
-        let made = time::now();
-        gauge.worked(made - began);
-        began = made;
-        let Some(result) = item else { return Ok(()) };
-        gauge.took();
-        if pass_blocking(&mut outlet, outs, errors.as_ref(), Some(result), &mut began)?.is_break() {
-            return Ok(());
-        }
-    }
-}
-
-/// What a sink, or a diversion, knows.
-pub(super) struct Drain {
-    pub(super) round: Round,
-    pub(super) gauge: Arc<Gauge>,
-}
-
-/// A sink: takes items until there are none, or it has enough.
-pub(super) async fn drain<T, R, F, Fut>(
-    ins: &[In<Slot<T>>],
-    mut drain: Drain,
-    value: &mut R,
-    mut step: F,
-) -> ProcessResult
-where
-    F: FnMut(&mut R, T) -> Fut,
-    Fut: Future<Output = Result<ControlFlow<()>, ProcessError>>,
-{
-    let mut began = time::now();
-    loop {
-        let received = ins[drain.round.next()].recv().await;
-        let taken = time::now();
-        drain.gauge.waited_for_input(taken - began);
-        began = taken;
-        let item = match received {
-            Ok(Some(item)) => item,
-            Ok(None) => continue,
-            Err(error) => return ended(error),
-        };
-        drain.gauge.took();
-        let flow = step(value, item).await;
-        began = time::now();
-        drain.gauge.worked(began - taken);
-        let flow = flow?;
-        drain.gauge.passed();
-        if flow.is_break() {
-            return Ok(());
-        }
-    }
-}
-
-/// A sink that blocks.
-pub(super) fn drain_blocking<T>(
-    ins: &[BlockingIn<Slot<T>>],
-    mut drain: Drain,
-    mut step: impl FnMut(T) -> Result<ControlFlow<()>, ProcessError>,
-) -> ProcessResult {
-    let mut began = time::now();
-    loop {
-        let received = ins[drain.round.next()].recv();
-        let taken = time::now();
-        drain.gauge.waited_for_input(taken - began);
-        began = taken;
-        let item = match received {
-            Ok(Some(item)) => item,
-            Ok(None) => continue,
-            Err(error) => return ended(error),
-        };
-        drain.gauge.took();
-        let flow = step(item);
-        began = time::now();
-        drain.gauge.worked(began - taken);
-        let flow = flow?;
-        drain.gauge.passed();
-        if flow.is_break() {
-            return Ok(());
-        }
-    }
-}
-
-/// Takes the errors that a stage diverts.
-pub(super) async fn take_diverted(
-    errors: &In<ProcessError>,
-    mut step: impl FnMut(ProcessError) -> Result<ControlFlow<()>, ProcessError>,
-) -> ProcessResult {
-    loop {
-        match errors.recv().await {
-            Ok(error) => {
-                if step(error)?.is_break() {
-                    return Ok(());
-                }
-            }
-            Err(error) => return ended(error),
-        }
-    }
 }
