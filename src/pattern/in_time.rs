@@ -1,4 +1,4 @@
-//! A limit of time for whatever a task awaits, with the timers that alternations have.
+//! A limit of time for whatever a task awaits.
 
 use std::{
     future::{Future, poll_fn},
@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::select_async;
+use crate::channel::sleep_until;
 
 /// What `doing` comes to, or `None` once `deadline` has come; it is left as it is then. Without a deadline it waits.
 pub(super) async fn in_time<F: Future>(
@@ -17,9 +17,7 @@ pub(super) async fn in_time<F: Future>(
     let Some(deadline) = deadline else {
         return Some(doing.await);
     };
-    let mut late = pin!(async {
-        select_async! { at(deadline) => {} }
-    });
+    let mut late = pin!(sleep_until(deadline));
     poll_fn(move |context| {
         if let Poll::Ready(output) = doing.as_mut().poll(context) {
             return Poll::Ready(Some(output));
