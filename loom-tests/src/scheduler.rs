@@ -226,7 +226,8 @@ async fn polled_once(rx: Receiver<Message>) -> RecvStream<Message> {
     stream
 }
 
-/// Two threads run an island by turns, whose tasks talk over a channel that it owns, while a third wakes one of them.
+/// Two threads run an island by turns, whose tasks talk over a channel that it owns, while a third wakes one of them
+/// twice: perhaps when it falls asleep, and when it does so again.
 #[test]
 fn an_island_that_changes_hands_is_woken_from_elsewhere() {
     explore(
@@ -237,21 +238,27 @@ fn an_island_that_changes_hands_is_woken_from_elsewhere() {
             let mut isle = Isle::new(2);
             isle.own(&inner_rx);
             isle.add(0, async move {
-                let message = outer_rx.recv_async().await.unwrap();
-                assert_eq!(inner_tx.send_async(message).await, Ok(()));
+                for _ in 0..2 {
+                    let message = outer_rx.recv_async().await.unwrap();
+                    assert_eq!(inner_tx.send_async(message).await, Ok(()));
+                }
             });
             isle.add(1, async move {
                 assert_eq!(inner_rx.recv_async().await, Ok(Box::new(7)));
+                assert_eq!(inner_rx.recv_async().await, Ok(Box::new(8)));
             });
             let isle = Arc::new(isle);
             let other = thread::spawn({
                 let isle = Arc::clone(&isle);
                 move || isle.run(1)
             });
-            let sending = thread::spawn(move || outer_tx.send(Box::new(7)));
+            let sending = thread::spawn(move || {
+                assert_eq!(outer_tx.send(Box::new(7)), Ok(()));
+                assert_eq!(outer_tx.send(Box::new(8)), Ok(()));
+            });
             isle.run(0);
             other.join().unwrap();
-            assert_eq!(sending.join().unwrap(), Ok(()));
+            sending.join().unwrap();
         },
     );
 }

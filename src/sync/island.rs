@@ -37,7 +37,9 @@ impl Ready {
 
     /// Puts an island last into the list of a thread. It was the caller's until now.
     pub(crate) fn put(&self, thread: usize, island: u32) {
-        self.lists[thread].lock().push_back(island);
+        let mut list = self.lists[thread].lock();
+        debug_assert!(!list.contains(&island), "an island is in one list, once");
+        list.push_back(island);
     }
 
     /// The island that has waited longest in the list of `thread`; it is the caller's.
@@ -135,6 +137,10 @@ impl<R> Island<R> {
     ///
     /// The caller has the island, and does not come here within itself.
     pub(crate) unsafe fn run<T>(&self, thread: usize, run: impl FnOnce(&R) -> T) -> T {
+        debug_assert!(
+            !self.bell.is_asleep.load(Ordering::Relaxed),
+            "what a thread has does not sleep"
+        );
         self.bell.thread.store(thread, Ordering::Relaxed);
         self.runner.with_mut(|runner| {
             // SAFETY: by the caller's word.

@@ -78,8 +78,8 @@ fn chain(net: &mut Network, stages: usize, numbers: u64, sum: &Arc<AtomicU64>) {
         Ok(())
     });
     for stage in 0..stages {
-        let (out, next) = net.channel::<u64>("link");
-        let from = std::mem::replace(&mut into, next);
+        let (out, rest) = net.channel::<u64>("link");
+        let from = std::mem::replace(&mut into, rest);
         net.process(
             format!("stage {stage}"),
             (from, out),
@@ -309,6 +309,9 @@ fn islands_that_sleep_are_woken_by_a_thread() {
     assert_eq!(sum.load(Ordering::Relaxed), all);
 }
 
+/// An end on its way.
+type Gift = Parcel<In<u64>>;
+
 /// A thread passes an end from one island to a process of another part of the network, and starts one itself.
 #[test]
 fn ends_pass_between_islands_through_a_thread_that_starts_processes() {
@@ -319,8 +322,8 @@ fn ends_pass_between_islands_through_a_thread_that_starts_processes() {
             pair(&mut net, &format!("pair {number}"), 50, &sum);
         }
         let (numbers_out, numbers_in) = net.channel::<u64>("numbers");
-        let (gift_out, gift_in) = net.channel::<Parcel<In<u64>>>("gift");
-        let (passed_out, passed_in) = net.channel::<Parcel<In<u64>>>("passed");
+        let (gift_out, gift_in) = net.channel::<Gift>("gift");
+        let (passed_out, passed_in) = net.channel::<Gift>("passed");
         net.process("source", numbers_out, async |out: &Out<u64>| {
             for number in 0..500 {
                 out.send(number).await?;
@@ -330,7 +333,7 @@ fn ends_pass_between_islands_through_a_thread_that_starts_processes() {
         let kept = net.process_returning(
             "giver",
             (numbers_in, gift_out),
-            async |(numbers, gift): &(In<u64>, Out<Parcel<In<u64>>>)| {
+            async |(numbers, gift): &(In<u64>, Out<Gift>)| {
                 // Some are taken while the island owns the channel, and some after it has given it up.
                 let mut sum = 0;
                 for _ in 0..100 {
@@ -349,11 +352,7 @@ fn ends_pass_between_islands_through_a_thread_that_starts_processes() {
         net.thread(
             "broker",
             (net.here(), gift_in, passed_out),
-            move |(here, gift, passed): &(
-                Here,
-                BlockingIn<Parcel<In<u64>>>,
-                BlockingOut<Parcel<In<u64>>>,
-            )| {
+            move |(here, gift, passed): &(Here, BlockingIn<Gift>, BlockingOut<Gift>)| {
                 passed.send(gift.recv()?).or_end()?;
                 here.start("started", gift.recv()?, async move |numbers: &In<u64>| {
                     while let Some(number) = numbers.next().await? {
@@ -367,7 +366,7 @@ fn ends_pass_between_islands_through_a_thread_that_starts_processes() {
         let adopted = net.process_returning(
             "taker",
             (net.here(), passed_in),
-            async |(here, passed): &(Here, In<Parcel<In<u64>>>)| {
+            async |(here, passed): &(Here, In<Gift>)| {
                 let numbers = here.adopt(passed.recv().await?);
                 let mut sum = 0;
                 while let Some(number) = numbers.next().await? {
@@ -591,7 +590,7 @@ fn islands_are_looked_at_while_they_run_on_four_threads() {
                 assert!(Instant::now() < deadline);
                 let snapshot = observer.snapshot();
                 assert!(snapshot.deadlock.is_none(), "{snapshot}");
-                assert!(snapshot.processes.len() <= 2 * PAIRS as usize);
+                assert!(snapshot.processes.len() <= 2 * 16);
                 let handed_over = snapshot.channels.iter().map(|channel| channel.handed_over);
                 most = handed_over.sum::<u64>().max(most);
             }
