@@ -1,7 +1,7 @@
 //! A network run on one thread in virtual time, with all that is left open a choice: who runs next, and which guard an
 //! alternation takes.
 //!
-//! It is the same code of processes, channels and executor as ever, under another [scheduler](crate::sync::schedule).
+//! It is the same code of processes, channels and executor as ever, under another scheduler.
 
 mod choices;
 mod stage;
@@ -72,7 +72,7 @@ const TURNS_MAX: usize = 1_000_000;
 /// # Deadlocks
 ///
 /// They are looked for each time that all wait, before time passes, by the thread that runs (the closure of
-/// [`OnDeadlock::Call`] is called there); no thread is started for anything.
+/// [`OnDeadlock::Call`](super::OnDeadlock::Call) is called there); no thread is started for anything.
 ///
 /// # What it does not control
 ///
