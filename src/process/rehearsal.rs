@@ -82,7 +82,7 @@ const TURNS_MAX: usize = 1_000_000;
 ///   [`Stuck`](RehearsalError::Stuck). What has come by then is taken in.
 /// - *What a process asks the system*: [`Instant::now`](std::time::Instant::now), random numbers, the order of a
 ///   `HashMap`. A ticker or a deadline that was made outside of the run has the system's time in it.
-/// - *What is between two awaits*: that is one step, and nobody comes between.
+/// - *What is between two awaits*: that is one step, which takes no time, and nobody comes between.
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until it runs a network"]
 pub struct Rehearsal {
