@@ -1,7 +1,7 @@
 //! A network run on one thread in virtual time, with all that is left open a choice: who runs next, and which guard an
 //! alternation takes.
 //!
-//! It is the same code of processes, channels and executor as ever, under another [scheduler](crate::sync::schedule).
+//! It is the same code of processes, channels and executor as ever, under another scheduler.
 
 mod choices;
 mod stage;
@@ -72,7 +72,7 @@ const TURNS_MAX: usize = 1_000_000;
 /// # Deadlocks
 ///
 /// They are looked for each time that all wait, before time passes, by the thread that runs (the closure of
-/// [`OnDeadlock::Call`] is called there); no thread is started for anything.
+/// [`OnDeadlock::Call`](super::OnDeadlock::Call) is called there); no thread is started for anything.
 ///
 /// # What it does not control
 ///
@@ -82,7 +82,7 @@ const TURNS_MAX: usize = 1_000_000;
 ///   [`Stuck`](RehearsalError::Stuck). What has come by then is taken in.
 /// - *What a process asks the system*: [`Instant::now`](std::time::Instant::now), random numbers, the order of a
 ///   `HashMap`. A ticker or a deadline that was made outside of the run has the system's time in it.
-/// - *What is between two awaits*: that is one step, and nobody comes between.
+/// - *What is between two awaits*: that is one step, which takes no time, and nobody comes between.
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until it runs a network"]
 pub struct Rehearsal {

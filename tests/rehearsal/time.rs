@@ -130,6 +130,33 @@ fn what_is_set_earlier_and_taken_back_moves_nothing() {
     assert_eq!(run.time, SECOND);
 }
 
+/// Its alarm is with the rehearsal, and is taken back there.
+#[test]
+fn a_wait_that_outlives_its_rehearsal_goes_on_in_the_time_of_the_system() {
+    let kept = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&kept);
+    let mut net = Network::new("kept");
+    net.process("keeper", (), async move |(): &()| {
+        let mut wait = Box::pin(sleep_until(now() + SECOND / 1_000));
+        let mut far = Box::pin(sleep(24 * 365 * HOUR));
+        assert!(futures_util::poll!(wait.as_mut()).is_pending());
+        assert!(futures_util::poll!(far.as_mut()).is_pending());
+        *place.lock().unwrap() = Some((wait, far));
+        Ok(())
+    });
+    let run = Rehearsal::new().run(net, Replay::default());
+    run.result.unwrap();
+    assert_eq!(run.time, Duration::ZERO);
+    let (wait, far) = kept.lock().unwrap().take().unwrap();
+    drop(far);
+    let mut net = Network::new("real");
+    net.process("heir", (), async move |(): &()| {
+        wait.await;
+        Ok(())
+    });
+    net.run().unwrap();
+}
+
 #[test]
 fn the_age_and_the_rates_of_a_snapshot_are_virtual() {
     let mut net = Network::new("age");
