@@ -256,7 +256,8 @@ impl Supervisor {
 
     /// Names an actor that it supervises and that begins while the network runs, as [`Actor::declare_at`] does.
     ///
-    /// It comes after those that were declared before. Stop it with its address: a [`Stopper`](super::Stopper) knows only
+    /// It comes after those that were declared before. Like every process that is started so, it has the name of whoever
+    /// starts it before its own, and not that of the supervisor. Stop it with its address: a [`Stopper`](super::Stopper) knows only
     /// those that were declared before the run.
     pub fn declare_at<'a, A: Actor>(&self, here: &'a Here, name: &str) -> NewActor<'a, A> {
         NewActor::new(here, name).supervised(|gauge| self.take_in(gauge))
