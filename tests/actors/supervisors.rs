@@ -163,26 +163,35 @@ fn a_limit_that_is_passed_is_a_failure_for_the_supervisor_above() {
         let door = house
             .declare::<Adder>(&mut net, "door")
             .spawn(&mut net, (), Adder::maker(&log));
-        net.process("user", [left, right, door], async |actors: &Three| {
-            let [left, right, door] = actors;
-            for actor in actors {
-                assert_eq!(actor.ask(Add(1)).await?, 1);
-            }
-            assert!(left.tell(Add(13)).await.is_err());
-            assert_eq!((right.ask(Total).await?, door.ask(Total).await?), (1, 1));
-            // One too many for the store: all of the house is made anew, and the store counts anew.
-            assert!(left.tell(Add(13)).await.is_err());
-            for actor in actors {
-                assert_eq!(actor.ask(Add(1)).await?, 1);
-            }
-            assert!(right.tell(Add(13)).await.is_err());
-            assert_eq!((left.ask(Total).await?, door.ask(Total).await?), (1, 1));
-            // One too many for both.
-            assert!(right.tell(Add(13)).await.is_err());
-            assert!(matches!(door.tell(Add(1)).await, Err(ActorError::Down(..))));
-            assert!(matches!(left.tell(Add(1)).await, Err(ActorError::Down(..))));
-            Ok(())
-        });
+        let here = net.here();
+        let (below, mine) = (store.clone(), log.clone());
+        net.process(
+            "user",
+            ([left, right, door], here),
+            async move |(actors, here): &(Three, Here)| {
+                let [left, right, door] = actors;
+                for actor in actors {
+                    assert_eq!(actor.ask(Add(1)).await?, 1);
+                }
+                assert!(left.tell(Add(13)).await.is_err());
+                assert_eq!((right.ask(Total).await?, door.ask(Total).await?), (1, 1));
+                // One too many for the store: all of the house is made anew, and the store counts anew.
+                assert!(left.tell(Add(13)).await.is_err());
+                for actor in actors {
+                    assert_eq!(actor.ask(Add(1)).await?, 1);
+                }
+                assert!(right.tell(Add(13)).await.is_err());
+                assert_eq!((left.ask(Total).await?, door.ask(Total).await?), (1, 1));
+                // One too many for both.
+                assert!(right.tell(Add(13)).await.is_err());
+                let late = below.declare_at::<Adder>(here, "late");
+                let late = here.adopt(late.start((), Adder::maker(&mine)));
+                assert!(matches!(late.tell(Add(1)).await, Err(ActorError::Down(..))));
+                assert!(matches!(door.tell(Add(1)).await, Err(ActorError::Down(..))));
+                assert!(matches!(left.tell(Add(1)).await, Err(ActorError::Down(..))));
+                Ok(())
+            },
+        );
         match run_on(threads, net) {
             Err(RunError::Failed { process, error }) => {
                 assert_eq!(process, "house/store/right");
