@@ -2,16 +2,19 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use handover::{
     pattern::{
-        Actor, ActorError, Address, AddressToken, Context, Handler, InHand, RestartStrategy,
-        SupervisionLimit, Supervisor,
+        Actor, ActorError, Address, AddressToken, BlockingAddress, Context, Handler, InHand,
+        RestartStrategy, SupervisionLimit, Supervisor,
     },
     process::{Here, Network, ProcessError, ProcessResult, RunError},
 };
@@ -160,26 +163,35 @@ fn a_limit_that_is_passed_is_a_failure_for_the_supervisor_above() {
         let door = house
             .declare::<Adder>(&mut net, "door")
             .spawn(&mut net, (), Adder::maker(&log));
-        net.process("user", [left, right, door], async |actors: &Three| {
-            let [left, right, door] = actors;
-            for actor in actors {
-                assert_eq!(actor.ask(Add(1)).await?, 1);
-            }
-            assert!(left.tell(Add(13)).await.is_err());
-            assert_eq!((right.ask(Total).await?, door.ask(Total).await?), (1, 1));
-            // One too many for the store: all of the house is made anew, and the store counts anew.
-            assert!(left.tell(Add(13)).await.is_err());
-            for actor in actors {
-                assert_eq!(actor.ask(Add(1)).await?, 1);
-            }
-            assert!(right.tell(Add(13)).await.is_err());
-            assert_eq!((left.ask(Total).await?, door.ask(Total).await?), (1, 1));
-            // One too many for both.
-            assert!(right.tell(Add(13)).await.is_err());
-            assert!(matches!(door.tell(Add(1)).await, Err(ActorError::Down(..))));
-            assert!(matches!(left.tell(Add(1)).await, Err(ActorError::Down(..))));
-            Ok(())
-        });
+        let here = net.here();
+        let (below, mine) = (store.clone(), log.clone());
+        net.process(
+            "user",
+            ([left, right, door], here),
+            async move |(actors, here): &(Three, Here)| {
+                let [left, right, door] = actors;
+                for actor in actors {
+                    assert_eq!(actor.ask(Add(1)).await?, 1);
+                }
+                assert!(left.tell(Add(13)).await.is_err());
+                assert_eq!((right.ask(Total).await?, door.ask(Total).await?), (1, 1));
+                // One too many for the store: all of the house is made anew, and the store counts anew.
+                assert!(left.tell(Add(13)).await.is_err());
+                for actor in actors {
+                    assert_eq!(actor.ask(Add(1)).await?, 1);
+                }
+                assert!(right.tell(Add(13)).await.is_err());
+                assert_eq!((left.ask(Total).await?, door.ask(Total).await?), (1, 1));
+                // One too many for both.
+                assert!(right.tell(Add(13)).await.is_err());
+                let late = below.declare_at::<Adder>(here, "late");
+                let late = here.adopt(late.start((), Adder::maker(&mine)));
+                assert!(matches!(late.tell(Add(1)).await, Err(ActorError::Down(..))));
+                assert!(matches!(door.tell(Add(1)).await, Err(ActorError::Down(..))));
+                assert!(matches!(left.tell(Add(1)).await, Err(ActorError::Down(..))));
+                Ok(())
+            },
+        );
         match run_on(threads, net) {
             Err(RunError::Failed { process, error }) => {
                 assert_eq!(process, "house/store/right");
@@ -301,6 +313,71 @@ fn whoever_has_heard_of_a_failure_meets_no_actor_from_before() {
         run_on(threads, net).unwrap();
         assert_eq!(pair.report().restarts, 500);
     }
+}
+
+/// An error that takes its time to be put into words: until somebody has heard of the failure, if anybody can meanwhile.
+#[derive(Debug)]
+struct LongWinded(Arc<AtomicBool>);
+
+impl fmt::Display for LongWinded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let until = Instant::now() + Duration::from_millis(20);
+        while !self.0.load(Ordering::SeqCst) && Instant::now() < until {
+            thread::yield_now();
+        }
+        f.write_str("it is a long story")
+    }
+}
+
+impl std::error::Error for LongWinded {}
+
+struct Speaker(Arc<AtomicBool>);
+
+impl Actor for Speaker {
+    type Ports = ();
+}
+
+impl Handler<Total> for Speaker {
+    type Reply = ();
+
+    async fn handle(
+        &mut self,
+        _: InHand<'_, Total>,
+        _: &Context<'_, Self>,
+    ) -> Result<(), ProcessError> {
+        Err(LongWinded(self.0.clone()).into())
+    }
+}
+
+#[test]
+fn nobody_hears_of_a_failure_before_the_others_are_marked() {
+    let log = Log::default();
+    let mut net = Network::new("story");
+    let pair = Supervisor::new("pair", RestartStrategy::OneForAll).restarts(u32::MAX, LONG);
+    let heard = Arc::new(AtomicBool::new(false));
+    let mine = heard.clone();
+    let speaker = pair.declare::<Speaker>(&mut net, "speaker");
+    let speaker = speaker.spawn(&mut net, (), move || Speaker(mine.clone()));
+    let adder = pair
+        .declare::<Adder>(&mut net, "adder")
+        .spawn(&mut net, (), Adder::maker(&log));
+    // A thread hears of it at once.
+    net.thread(
+        "user",
+        (speaker, adder),
+        move |(speaker, adder): &(BlockingAddress<Speaker>, BlockingAddress<Adder>)| {
+            for _ in 0..5 {
+                assert_eq!(adder.ask(Add(1))?, 1);
+                assert!(speaker.tell(Total).is_err());
+                let total = adder.ask(Total)?;
+                heard.store(true, Ordering::SeqCst);
+                assert_eq!(total, 0, "it is one from before");
+                heard.store(false, Ordering::SeqCst);
+            }
+            Ok(())
+        },
+    );
+    net.run_threads(3).unwrap();
 }
 
 /// Asks the next one, and fails if that fails.

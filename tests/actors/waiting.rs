@@ -2,10 +2,10 @@
 
 use handover::{
     pattern::{Actor, Address, AddressToken, Context, DeclaredActor, Handler, InHand},
-    process::{Deadlock, Network, ProcessError, RunError},
+    process::{Deadlock, InToken, Network, Out, ProcessError, RunError, Waiting},
 };
 
-use super::run_on;
+use super::{give_way, run_on};
 
 /// Asks the next one, if there is one and the message says so.
 struct Link;
@@ -137,6 +137,76 @@ fn actors_in_an_order_ask_downwards_without_a_deadlock() {
         for (actor, following) in actors.into_iter().zip(following) {
             drop(actor.spawn(&mut net, following, || Link));
         }
+        run_on(threads, net).unwrap();
+    }
+}
+
+/// Has what it is told in hand until it is let go.
+struct Gate;
+struct Enter;
+
+impl Actor for Gate {
+    type Ports = InToken<()>;
+}
+
+impl Handler<Enter> for Gate {
+    type Reply = ();
+
+    async fn handle(
+        &mut self,
+        _: InHand<'_, Enter>,
+        context: &Context<'_, Self>,
+    ) -> Result<(), ProcessError> {
+        Ok(context.ports().recv().await?)
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_busy_actor_is_seen_to_wait_for_it() {
+    const USERS: usize = 3;
+    for threads in [1, 3] {
+        let mut net = Network::new("busy");
+        let (leave, let_go) = net.channel::<()>("leave");
+        let gate = Gate::declare(&mut net, "gate");
+        for user in 0..USERS {
+            net.process(
+                format!("user {user}"),
+                gate.address(),
+                async |gate: &Address<Gate>| Ok(gate.tell(Enter).await?),
+            );
+        }
+        let observer = net.observe();
+        net.process("judge", leave, async move |leave: &Out<()>| {
+            for left in (1..=USERS).rev() {
+                // All who are left come to wait, one of them for the gate to be done with its message.
+                let waiting = loop {
+                    let seen = observer.snapshot();
+                    let waiting: Vec<_> = seen
+                        .processes
+                        .iter()
+                        .flat_map(|process| {
+                            process.waits.iter().filter(|wait| wait.channel == "gate")
+                        })
+                        .filter(|wait| matches!(wait.operation, Waiting::Send | Waiting::Accepted))
+                        .cloned()
+                        .collect();
+                    let accepted = waiting
+                        .iter()
+                        .filter(|wait| wait.operation == Waiting::Accepted);
+                    if accepted.count() == 1 && waiting.len() == left {
+                        break waiting;
+                    }
+                    give_way(1).await;
+                };
+                for wait in waiting {
+                    assert_eq!(wait.waits_for, ["gate"], "{wait:?}");
+                    assert!(wait.site.file.ends_with("waiting.rs"), "{wait:?}");
+                }
+                leave.send(()).await?;
+            }
+            Ok(())
+        });
+        drop(gate.spawn(&mut net, let_go, || Gate));
         run_on(threads, net).unwrap();
     }
 }

@@ -207,9 +207,6 @@ impl Supervisor {
     }
 
     fn within(name: String, strategy: RestartStrategy, above: Option<(Self, u64)>) -> Self {
-        let down = above
-            .as_ref()
-            .and_then(|(above, _)| above.0.state.lock().down.clone());
         Self(Arc::new(Group {
             name,
             strategy,
@@ -220,7 +217,7 @@ impl Supervisor {
                 numbers: 0,
                 restarts: 0,
                 last: None,
-                down,
+                down: None,
                 stops: Vec::new(),
             }),
         }))
@@ -241,7 +238,13 @@ impl Supervisor {
         let full = format!("{}/{name}", self.0.name);
         let below = Self::within(full, strategy, Some((self.clone(), number)));
         let member = Member::Group(Arc::downgrade(&below.0));
-        self.0.state.lock().members.insert(number, member);
+        let mut state = self.0.state.lock();
+        state.members.insert(number, member);
+        let down = state.down.clone();
+        drop(state);
+        if let Some(reason) = down {
+            below.0.order(&Order::Stop(reason));
+        }
         below
     }
 
@@ -256,8 +259,9 @@ impl Supervisor {
 
     /// Names an actor that it supervises and that begins while the network runs, as [`Actor::declare_at`] does.
     ///
-    /// It comes after those that were declared before. Stop it with its address: a [`Stopper`](super::Stopper) knows only
-    /// those that were declared before the run.
+    /// It comes after those that were declared before. Like every process that is started so, it has the name of whoever
+    /// starts it before its own, and not that of the supervisor. Stop it with its address: a [`Stopper`](super::Stopper)
+    /// knows only those that were declared before the run.
     pub fn declare_at<'a, A: Actor>(&self, here: &'a Here, name: &str) -> NewActor<'a, A> {
         NewActor::new(here, name).supervised(|gauge| self.take_in(gauge))
     }

@@ -123,14 +123,14 @@ impl<T: Send + 'static> Pipeline<T> {
 
     /// Adds a stage whose workers have ports of their own, declared as those of any process: addresses of actors,
     /// channels to other processes. `ports` gives those of each worker (share a token). For a pipeline that is
-    /// [built](Assembly::build) into the network of those ports.
+    /// [built](super::Assembly::build) into the network of those ports.
     ///
     /// `step` is an async closure with the types of its parameters written out, which can fail:
     /// `async |cache: &Address<Cache>, key: Key| cache.ask(Get(key)).await`.
     ///
     /// # Panics
     ///
-    /// [`Assembly::build`] panics if a port belongs to another network.
+    /// [`Assembly::build`](super::Assembly::build) panics if a port belongs to another network.
     pub fn try_stage_ports<P, U, E, F>(
         self,
         name: &str,
