@@ -221,8 +221,8 @@ fn the_reason_of_the_first_failure_is_passed_on_as_it_is() {
             Err(ProcessError::msg("no more paper"))
         });
         for relay in 1..=100 {
-            let (to, next) = net.channel(&relay.to_string());
-            let ends = (std::mem::replace(&mut from, next), to);
+            let (to, following) = net.channel(&relay.to_string());
+            let ends = (std::mem::replace(&mut from, following), to);
             net.process(
                 format!("relay {relay}"),
                 ends,
