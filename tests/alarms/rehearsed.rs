@@ -76,7 +76,8 @@ fn is_exact(program: &Program) -> bool {
                 let sends = guards.iter().any(|guard| guard.act == Act::Send);
                 *biased || (sends && guards.len() > 1)
             }
-            Step::Join(..) => true,
+            // A poisoning is no await: nobody comes between it and what was done before.
+            Step::Join(..) | Step::Poison(_) => true,
             _ => false,
         };
         !watches && !is_loose
