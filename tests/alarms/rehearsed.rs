@@ -208,7 +208,8 @@ fn whatever_is_chosen_in_a_rehearsal_is_what_the_model_allows() {
 
 #[test]
 fn everything_that_the_model_allows_of_a_small_program_comes_up() {
-    let seed = seed();
+    // The same programs each time, for where the search says more than the runtime can do is known one case at a time.
+    let seed = number_in("HANDOVER_SEED").unwrap_or(14_000);
     println!("from HANDOVER_SEED={seed}");
     let rehearsal = Rehearsal::new().time_may_pass(true);
     let (mut all_runs, mut most, mut ends, mut left) = (0, 0, 0, 0_u64);
