@@ -13,8 +13,8 @@ use std::{
 
 use handover::{
     pattern::{
-        Actor, ActorError, Address, AddressToken, BlockingAddress, Context, Handler, InHand,
-        RestartStrategy, SupervisionLimit, Supervisor,
+        Actor, ActorError, Address, AddressToken, BlockingAddress, BlockingStopper, Context,
+        Handler, InHand, RestartStrategy, Stopper, SupervisionLimit, Supervisor,
     },
     process::{Here, Network, ProcessError, ProcessResult, RunError},
 };
@@ -509,7 +509,7 @@ fn actors_are_stopped_in_order_and_what_was_taken_is_done() {
         net.process(
             "closer",
             (ports, stopper),
-            async |(actors, stopper): &(Three, handover::pattern::Stopper)| {
+            async |(actors, stopper): &(Three, Stopper)| {
                 for (n, actor) in (1..).zip(actors) {
                     actor.give(Add(n)).await?;
                 }
@@ -542,6 +542,42 @@ fn actors_are_stopped_in_order_and_what_was_taken_is_done() {
 }
 
 #[test]
+fn whoever_stops_a_supervisor_stops_those_below_in_the_same_order() {
+    let log = Log::default();
+    let mut net = Network::new("closing");
+    let house = Supervisor::new("house", RestartStrategy::OneForAll);
+    let store = house.supervisor("store", RestartStrategy::OneForAll);
+    let a = house
+        .declare::<Adder>(&mut net, "a")
+        .spawn(&mut net, (), Adder::maker(&log));
+    let b = store
+        .declare::<Adder>(&mut net, "b")
+        .spawn(&mut net, (), Adder::maker(&log));
+    let c = house
+        .declare::<Adder>(&mut net, "c")
+        .spawn(&mut net, (), Adder::maker(&log));
+    net.process(
+        "closer",
+        ([a, b, c], (store.stopper(), house.stopper())),
+        async |(actors, (store, house)): &(Three, (Stopper, Stopper))| {
+            for (n, actor) in (1..).zip(actors) {
+                actor.tell(Add(n)).await?;
+            }
+            assert_eq!(format!("{store:?}"), r#"["house/store/b"]"#);
+            house.stop().await?;
+            store.stop().await?; // so be it
+            Ok(())
+        },
+    );
+    net.run().unwrap();
+    let log = lines(&log);
+    assert_eq!(
+        log[3..],
+        ["stopped with 3", "stopped with 2", "stopped with 1"]
+    );
+}
+
+#[test]
 fn a_stop_that_fails_is_named_and_the_others_are_stopped() {
     struct Stubborn;
     impl Actor for Stubborn {
@@ -563,16 +599,12 @@ fn a_stop_that_fails_is_named_and_the_others_are_stopped() {
             .declare::<Stubborn>(&mut net, "second")
             .spawn(&mut net, (), || Stubborn),
     );
-    net.thread(
-        "closer",
-        office.stopper(),
-        |stopper: &handover::pattern::BlockingStopper| {
-            let error = stopper.stop().unwrap_err();
-            assert_eq!(error.actor, "office/second");
-            assert!(matches!(error.error, ActorError::Failed { .. }), "{error}");
-            Ok(())
-        },
-    );
+    net.thread("closer", office.stopper(), |stopper: &BlockingStopper| {
+        let error = stopper.stop().unwrap_err();
+        assert_eq!(error.actor, "office/second");
+        assert!(matches!(error.error, ActorError::Failed { .. }), "{error}");
+        Ok(())
+    });
     match net.run() {
         Err(RunError::Failed { process, .. }) => assert_eq!(process, "office/second"),
         other => panic!("{other:?}"),

@@ -253,7 +253,12 @@ impl Supervisor {
         let name = format!("{}/{name}", self.0.name);
         let declared = DeclaredActor::new(net, &name);
         let stops = declared.stops();
-        self.0.state.lock().stops.push((name, stops));
+        let mut supervisor = Some(self);
+        while let Some(Self(group)) = supervisor {
+            let entry = (name.clone(), Arc::clone(&stops));
+            group.state.lock().stops.push(entry);
+            supervisor = group.above.as_ref().map(|(above, _)| above);
+        }
         declared.supervised(|gauge| self.take_in(gauge))
     }
 
@@ -266,7 +271,8 @@ impl Supervisor {
         NewActor::new(here, name).supervised(|gauge| self.take_in(gauge))
     }
 
-    /// The right to stop the actors that were declared by now, for a process that is to end them in order.
+    /// The right to stop the actors that were declared by now, those of supervisors below among them, for a process that is
+    /// to end them in order.
     pub fn stopper(&self) -> StopperToken {
         StopperToken::new(self.0.state.lock().stops.clone())
     }

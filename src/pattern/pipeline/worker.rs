@@ -169,48 +169,59 @@ where
             Ok(slot) => worker.inlet.take(slot),
             Err(error) => return ended(error),
         };
-        let Some(item) = item else {
-            let passed = pass(&mut worker.outlet, outs, errors, None, is_last, &mut began);
-            if passed.await?.is_break() {
-                return Ok(());
-            }
-            continue;
-        };
-        gauge.took();
-        let result = {
-            let working = pin!(stage.work(item));
-            match limit {
-                None => working.await,
-                Some(limit) => match in_time(working, deadline_after(limit)).await {
-                    Some(result) => result,
-                    None => Err(TimeLimit { limit }.into()),
-                },
-            }
-        };
-        let made = time::now();
-        gauge.worked(made - began);
-        began = made;
-        let outlet = &mut worker.outlet;
-        let flow = match result.map(Yield::split) {
-            Ok(Yielded::One(item)) => {
-                pass(outlet, outs, errors, Some(Ok(item)), is_last, &mut began).await?
-            }
-            Ok(Yielded::Many(mut items)) => {
-                // The next one is made when somebody has taken the one before.
-                while let Some(item) = next_of(&mut items, &gauge, &mut began) {
-                    let passed = pass(outlet, outs, errors, Some(Ok(item)), false, &mut began);
-                    if passed.await?.is_break() {
-                        return Ok(());
+        let is_item = item.is_some();
+        let result = match item {
+            None => None,
+            Some(item) => {
+                gauge.took();
+                let result = {
+                    let working = pin!(stage.work(item));
+                    match limit {
+                        None => working.await,
+                        // Boxed, so that those without a limit need no room for it.
+                        Some(limit) => {
+                            match Box::pin(in_time(working, deadline_after(limit))).await {
+                                Some(result) => result,
+                                None => Err(TimeLimit { limit }.into()),
+                            }
+                        }
                     }
+                };
+                let made = time::now();
+                gauge.worked(made - began);
+                began = made;
+                match result.map(Yield::split) {
+                    Ok(Yielded::One(item)) => Some(Ok(item)),
+                    Ok(Yielded::Many(mut items)) => {
+                        // The next one is made when somebody has taken the one before.
+                        while let Some(item) = next_of(&mut items, &gauge, &mut began) {
+                            let item = Some(Ok(item));
+                            let outlet = &mut worker.outlet;
+                            let passed = pass(outlet, outs, errors, item, false, &mut began);
+                            if passed.await?.is_break() {
+                                return Ok(());
+                            }
+                        }
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
                 }
-                pass(outlet, outs, errors, None, is_last, &mut began).await?
             }
-            Err(error) => pass(outlet, outs, errors, Some(Err(error)), is_last, &mut began).await?,
         };
-        if flow.is_break() {
+        let passed = pass(
+            &mut worker.outlet,
+            outs,
+            errors,
+            result,
+            is_last,
+            &mut began,
+        );
+        if passed.await?.is_break() {
             return Ok(());
         }
-        gauge.finished();
+        if is_item {
+            gauge.finished();
+        }
     }
 }
 
