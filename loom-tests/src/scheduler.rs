@@ -13,7 +13,7 @@ use std::{
 use futures_core::Stream;
 use handover::{
     Receiver,
-    channel::{RecvStream, channel, free_receivers},
+    channel::{RecvStream, channel, free_receivers, own},
     rehearsal::{Isle, Stage},
 };
 
@@ -236,7 +236,7 @@ fn an_island_that_changes_hands_is_woken_from_elsewhere() {
             let (inner_tx, inner_rx) = channel::<Message>();
             let (outer_tx, outer_rx) = channel::<Message>();
             let mut isle = Isle::new(2);
-            isle.own(&inner_rx);
+            own(&inner_rx, &isle);
             isle.add(0, async move {
                 for _ in 0..2 {
                     let message = outer_rx.recv_async().await.unwrap();
@@ -270,7 +270,7 @@ fn an_island_that_changes_hands_is_looked_at() {
         let (tx, rx) = channel::<Message>();
         let rx = Arc::new(rx);
         let mut isle = Isle::new(2);
-        isle.own(&rx);
+        own(&rx, &isle);
         isle.add(0, async move {
             assert_eq!(tx.send_async(Box::new(7)).await, Ok(()));
         });

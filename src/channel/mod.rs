@@ -69,7 +69,7 @@ mod waking;
 
 #[cfg(loom)]
 #[doc(hidden)]
-pub use observe::free_receivers;
+pub use observe::{free_receivers, own};
 
 use std::{
     fmt,

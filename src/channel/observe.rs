@@ -185,13 +185,11 @@ pub fn free_receivers<T: Send>(receiver: &Receiver<T>) -> usize {
     free
 }
 
-/// For tests under loom.
+/// Whoever has the island owns the channel from now on. For tests under loom.
 #[cfg(loom)]
-impl<T> Receiver<T> {
-    /// Whoever runs the tasks of `home` owns the channel from now on.
-    pub(crate) fn own(&self, home: &Home) {
-        self.core.own(home);
-    }
+#[doc(hidden)]
+pub fn own<T>(receiver: &Receiver<T>, isle: &crate::sync::rehearsal::Isle) {
+    receiver.core.own(isle.home());
 }
 
 /// A channel of which nobody has an end yet: they are made one by one, and it counts as closed to a side while the

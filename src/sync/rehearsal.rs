@@ -12,7 +12,6 @@ use super::{
     task::{State, TaskRef, Turn},
     thread,
 };
-use crate::channel::Receiver;
 
 /// A home with its tasks, as the registry of a network knows them.
 pub struct Stage {
@@ -245,9 +244,9 @@ impl Isle {
         task.into_raw();
     }
 
-    /// Whoever has the island owns the channel.
-    pub fn own<T>(&self, receiver: &Receiver<T>) {
-        receiver.own(&self.home);
+    /// Where its tasks are run.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Looks at something as whoever looks at the whole network does.
