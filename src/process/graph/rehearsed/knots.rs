@@ -169,7 +169,8 @@ fn a_wait_that_was_claimed_does_not_count_before_its_task_is_woken() {
         thread::yield_now();
     };
     assert_eq!(seen.found(), 0, "a peer has claimed them: {seen:?}");
-    assert!(!seen.is_shut() && !seen.is_certain(), "{seen:?}");
+    // Whether it is about to wake it cannot be seen here; that somebody outside may be is enough.
+    assert!(stage.look(|_| {}).is_none(), "{seen:?}");
     assert!(stage.go_on().is_pending());
     sends.join().unwrap().unwrap();
 }
