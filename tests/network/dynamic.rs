@@ -9,7 +9,7 @@ use handover::process::{Here, In, Network, Out};
 
 use crate::support::{Ledger, WAYS};
 
-const MANY: usize = 10_000;
+const MANY: usize = if cfg!(miri) { 40 } else { 10_000 };
 
 /// The place of one that has ended is another's at once; who ended does not take it away from that one.
 #[test]
