@@ -232,15 +232,22 @@ fn a_receive_that_was_polled_once_and_left() {
         let (x_out, x_in) = net.channel::<u32>("x");
         let (y_out, y_in) = net.channel::<u32>("y");
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
-        net.process("a", (x_in, y_in), async |(x, y): &(In<u32>, In<u32>)| {
-            let mut left = Box::pin(x.recv());
-            assert!(futures_util::poll!(&mut left).is_pending());
-            y.recv().await?;
-            // It is taken up again.
-            left.await?;
-            Ok(())
-        });
+        let (polled, was_polled) = tokio::sync::oneshot::channel::<()>();
+        net.process(
+            "a",
+            (x_in, y_in),
+            async move |(x, y): &(In<u32>, In<u32>)| {
+                let mut left = Box::pin(x.recv());
+                assert!(futures_util::poll!(&mut left).is_pending());
+                let _ = polled.send(());
+                y.recv().await?;
+                // It is taken up again.
+                left.await?;
+                Ok(())
+            },
+        );
         net.process("b", x_out, async move |x: &Out<u32>| {
+            was_polled.await?;
             x.send(1).await?;
             Ok(())
         });
