@@ -18,6 +18,8 @@ mod adapters;
 mod cancelling;
 #[path = "handover/closing.rs"]
 mod closing;
+#[path = "handover/declining.rs"]
+mod declining;
 #[path = "handover/demand.rs"]
 mod demand;
 #[path = "handover/foreign_wakers.rs"]
@@ -26,6 +28,8 @@ mod foreign_wakers;
 mod ledger;
 #[path = "handover/meeting.rs"]
 mod meeting;
+#[path = "handover/offering.rs"]
+mod offering;
 #[path = "handover/stage.rs"]
 mod stage;
 #[path = "handover/timed_tasks.rs"]

@@ -41,6 +41,26 @@ pairings! { explore:
         assert_eq!(sending.join().unwrap(), Err(SendError::Returned(Box::new(8))));
     }
 
+    fn a_declined_message_is_for_the_next_receiver(sender, receiver) {
+        let (tx, rx) = channel::<Message>();
+        let sending = thread::spawn(move || sender.send(&tx, Box::new(7)));
+        let mut held = receiver.recv_held(&rx).unwrap();
+        **held = 8;
+        assert_eq!(held.decline(), Ok(()));
+        assert_eq!(receiver.recv(&rx), Ok(Box::new(8)));
+        assert_eq!(sending.join().unwrap(), Ok(()));
+    }
+
+    fn one_whose_receivers_go_meanwhile_has_its_message_back(sender, receiver) {
+        let (tx, rx) = channel::<Message>();
+        let sending = thread::spawn(move || sender.send(&tx, Box::new(7)));
+        let held = receiver.recv_held(&rx).unwrap();
+        let leaving = thread::spawn(move || drop(rx));
+        assert_eq!(held.decline(), Ok(()));
+        assert_eq!(sending.join().unwrap(), Err(SendError::Disconnected(Box::new(7))));
+        leaving.join().unwrap();
+    }
+
     fn a_doubt_reaches_the_sender_as_a_doubt(sender, receiver) {
         let (tx, rx) = channel::<Message>();
         let sending = thread::spawn(move || sender.send(&tx, Box::new(7)));
@@ -112,6 +132,44 @@ peers! {
                 assert_eq!(back, None);
             }
         }
+    }
+
+    fn a_declined_message_has_one_owner_when_its_sender_goes(receiver) {
+        let (tx, rx) = channel::<Message>();
+        let accepting = thread::spawn(move || {
+            let Ok(held) = receiver.recv_held(&rx) else {
+                return None;
+            };
+            held.decline().err()
+        });
+        let mut home = Some(Box::new(7));
+        drop({
+            let mut send = Box::pin(tx.send_from(&mut home));
+            let _ = poll_once(send.as_mut());
+            send
+        });
+        drop(tx);
+        let kept = accepting.join().unwrap();
+        assert_ne!(home.is_some(), kept.is_some());
+    }
+
+    /// Whether the time is up before, while it is accepted, or after.
+    fn a_timeout_counts_again_after_a_decline(receiver) {
+        let (tx, rx) = channel::<Message>();
+        let accepting = thread::spawn(move || {
+            let Ok(held) = receiver.recv_held(&rx) else {
+                return;
+            };
+            assert_eq!(held.decline(), Ok(()), "the sender was still there");
+            // Until the sender has gone.
+            let _ = receiver.recv(&rx);
+        });
+        match tx.send_timeout(Box::new(7), SOON) {
+            Ok(()) => {}
+            Err(error) => assert_eq!(error, SendTimeoutError::Timeout(Box::new(7))),
+        }
+        drop(tx);
+        accepting.join().unwrap();
     }
 
     fn a_release_that_races_with_the_senders_going_keeps_the_message(receiver) {

@@ -19,6 +19,7 @@ mod demand;
 mod giving_up;
 mod holding;
 mod meeting;
+mod offering;
 mod patterns;
 mod peers;
 mod poison;

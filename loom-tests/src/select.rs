@@ -117,6 +117,35 @@ pairings! { explore:
     }
 }
 
+pairings! { explore:
+    /// It is declined on one channel, and meets on the other; or is met there first.
+    fn an_alternation_that_is_declined_looks_at_all_its_guards(sender, receiver) {
+        let (a, from_a) = channel::<Message>();
+        let (b, from_b) = channel::<Message>();
+        let other = thread::spawn(move || {
+            let declined = receiver.recv_held(&from_a).map(|held| held.decline().unwrap());
+            let sent = receiver.send(&b, Box::new(2));
+            (declined.is_ok(), sent)
+        });
+        let mut home = Some(Box::new(1));
+        let got = match sender {
+            Peer::Thread => select! {
+                send(a, &mut home) -> _ => panic!("nobody takes it"),
+                recv(from_b) -> message => message,
+            },
+            Peer::Task => block_on(async {
+                select_async! {
+                    send(a, &mut home) -> _ => panic!("nobody takes it"),
+                    recv(from_b) -> message => message,
+                }
+            }),
+        };
+        assert_eq!(got, Ok(Box::new(2)));
+        assert_eq!(home, Some(Box::new(1)));
+        assert_eq!(other.join().unwrap(), (true, Ok(())));
+    }
+}
+
 peers! {
     fn two_senders_that_race_for_one_alternation_are_told_the_truth(receiver) {
         let (a, from_a) = channel();

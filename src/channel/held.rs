@@ -62,8 +62,8 @@ impl<T> HoldLink<T> {
 ///
 /// Made by [`Receiver::recv_held`](super::Receiver::recv_held). Whoever has it owns the message and owes the
 /// sender an answer: [`release`](Self::release) completes the send, [`hand_back`](Self::hand_back), which is
-/// also what dropping it does, makes it fail with its message returned. None of them blocks. Many may be held
-/// at once.
+/// also what dropping it does, makes it fail with its message returned, and [`decline`](Self::decline) lets it wait for
+/// another receiver. None of them blocks. Many may be held at once.
 ///
 /// If the sender has gone meanwhile (its future was dropped), nobody waits for the answer, and the message
 /// stays with whoever holds it.
@@ -127,6 +127,20 @@ impl<T> Held<T> {
         self.answer(Stage::InDoubt, message)
     }
 
+    /// Puts the message back on offer: its sender waits on as if nobody had accepted it, behind those who wait already,
+    /// and its timeout counts again. An alternation looks at all its guards again, and may meet on another. Does not
+    /// block.
+    ///
+    /// For relays that accepted a message for somebody who does not want it any more.
+    ///
+    /// # Errors
+    ///
+    /// The message, if its sender has gone: it is the caller's now.
+    pub fn decline(mut self) -> Result<(), T> {
+        let message = self.message.take();
+        self.answer(Stage::Declined, message)
+    }
+
     fn answer(&mut self, outcome: Stage, message: Option<T>) -> Result<(), T> {
         let Some(link) = self.link else {
             return self.answer_for_credit(outcome, message);
@@ -145,7 +159,7 @@ impl<T> Held<T> {
     fn answer_for_credit(&mut self, outcome: Stage, message: Option<T>) -> Result<(), T> {
         let mut locked = self.core.lock();
         match message {
-            Some(message) if outcome == Stage::Returned => {
+            Some(message) if matches!(outcome, Stage::Returned | Stage::Declined) => {
                 let wake = locked.put_back(message);
                 drop(locked);
                 wake_up(wake);

@@ -50,6 +50,7 @@ mod granting;
 mod held;
 mod list;
 pub(crate) mod observe;
+mod offering;
 mod owner;
 mod party;
 mod poisoning;
@@ -87,6 +88,7 @@ pub use self::{
     future::{ClosedFuture, ReadyFuture, RecvFuture, RecvHeldFuture, SendFromFuture, SendFuture},
     granting::Remaining,
     held::Held,
+    offering::{OfferError, OfferFuture},
     select::{OfAnybody, OfProcess, OfThread, Select},
     sleep::{Sleep, now, sleep, sleep_until},
     ticker::{Ticker, tick},

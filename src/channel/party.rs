@@ -127,6 +127,13 @@ impl Party {
         old
     }
 
+    /// Makes a party fit to be claimed again: the peer that had claimed it has declined.
+    ///
+    /// The caller owns the party, which has no waiter on any channel.
+    pub(super) fn begin_anew(&self) {
+        self.word.store(WAITING, Ordering::Release);
+    }
+
     /// Takes the wake handle out, once the party waits no more.
     ///
     /// # Safety

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    core::{Core, WithdrawOnUnwind, wake_up},
+    core::{Core, WithdrawOnUnwind, wake_all, wake_up},
     error::{ReadyError, RecvError, RecvTimeoutError, TryRecvError},
     state::{Hold, Locked, Role, State},
     waiter::{Stage, Waiter, Wake},
@@ -15,6 +15,17 @@ use super::{
 use crate::sync::{run_is_over, schedule, task::TaskId};
 
 const POLLED_AGAIN: &str = "a receive future was polled again after it had completed";
+
+/// Wakes the second of two even if the waker of the first panics.
+#[inline]
+fn wake_both(first: Option<Wake>, second: Option<Wake>) {
+    if second.is_none() {
+        wake_up(first);
+    } else {
+        let mut both = [first, second].into_iter();
+        wake_all(|| both.next());
+    }
+}
 
 impl<T> Core<T> {
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
@@ -89,8 +100,9 @@ impl<T> Core<T> {
             if let Some((hold, wake)) = locked.hold(acceptor) {
                 let hold = keep(hold);
                 let own = locked.leave(Role::Poller, waiter);
+                let dismissed = locked.no_longer_wanted();
                 drop(locked);
-                wake_up(wake);
+                wake_both(wake, dismissed);
                 drop(own);
                 return Ok(hold);
             }
@@ -148,9 +160,10 @@ impl<T> Core<T> {
                 let wake = wake.map(Wake::carry);
                 let message = locked.complete(sender);
                 let own = locked.leave(Role::Poller, waiter);
+                let dismissed = locked.no_longer_wanted();
                 drop(locked);
                 waiter.spend();
-                wake_up(wake);
+                wake_both(wake, dismissed);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
                 return Poll::Ready(Ok(message));
@@ -178,9 +191,10 @@ impl<T> Core<T> {
             let mut locked = self.lock();
             if let Some((taken, wake)) = take(&mut locked) {
                 let own = locked.leave(Role::Poller, waiter);
+                let dismissed = locked.no_longer_wanted();
                 drop(locked);
                 waiter.spend();
-                wake_up(wake);
+                wake_both(wake, dismissed);
                 // Foreign code, so after the sender was woken: a panic here must not strand it.
                 drop(own);
                 return Poll::Ready(Ok(taken));
@@ -224,9 +238,10 @@ impl<T> Core<T> {
         let was_notified = waiter.stage() == Stage::Notified;
         let own = locked.leave(Role::Poller, waiter);
         let next = if was_notified { locked.pass_on() } else { None };
+        let dismissed = locked.no_longer_wanted();
         drop(locked);
         drop(own);
-        wake_up(next);
+        wake_both(next, dismissed);
     }
 
     /// Waits until a receiver waits, without sending anything.

@@ -116,10 +116,43 @@ impl<T> Core<T> {
         drop(locked);
         let _guard = WithdrawOnUnwind::new(self, Role::Sender, waiter);
         wake_up(wake);
-        match self.block(Role::Sender, waiter, deadline) {
-            Stage::Idle => Err(SendTimeoutError::Timeout(own_message(waiter))),
-            _ => self.send_outcome(waiter).map_err(Into::into),
+        loop {
+            return match self.block(Role::Sender, waiter, deadline) {
+                Stage::Idle => Err(SendTimeoutError::Timeout(own_message(waiter))),
+                Stage::Declined => {
+                    self.offer_again_blocking(waiter);
+                    continue;
+                }
+                _ => self.send_outcome(waiter).map_err(Into::into),
+            };
         }
+    }
+
+    /// Waits once more with a message that was declined, unless it can be handed over at once, or nobody is left to
+    /// take it: then the waiter's stage says so.
+    #[cold]
+    fn offer_again_blocking(&self, waiter: Pin<&Waiter<T>>) {
+        waiter.offer_again();
+        let mut locked = self.lock();
+        if let Some(closed) = locked.state.closed_to_senders() {
+            drop(locked);
+            waiter.set_stage(closed);
+            return;
+        }
+        let wake = match locked.give(own_message(waiter), None) {
+            Ok(wake) => {
+                waiter.set_stage(Stage::Met);
+                wake
+            }
+            Err(message) => {
+                // SAFETY: the waiter is idle, so no peer may look at it.
+                unsafe { waiter.put_message(message) };
+                locked.wait(Role::Sender, waiter, Wake::this_thread());
+                ToWake::flatten(locked.notify_poller(None))
+            }
+        };
+        drop(locked);
+        wake_up(wake);
     }
 
     /// The outcome is made here, and not passed up through those who find it: so a send that succeeds moves no
@@ -222,6 +255,10 @@ impl<T> Core<T> {
             let stage = waiter.stage();
             if stage.is_final() {
                 drop(locked);
+                if stage == Stage::Declined {
+                    waiter.offer_again();
+                    return self.begin_send_the_long_way(waiter, context);
+                }
                 if stage != Stage::Met {
                     return Step::Failed;
                 }
@@ -242,32 +279,35 @@ impl<T> Core<T> {
         }
     }
 
-    /// Blocks the thread while an acceptor holds the message.
-    pub(super) fn block_while_held(&self, waiter: Pin<&Waiter<T>>) {
+    /// Blocks the thread while an acceptor holds the message; returns the stage then.
+    pub(super) fn block_while_held(&self, waiter: Pin<&Waiter<T>>) -> Stage {
         let locked = self.lock();
-        if waiter.stage() != Stage::Held {
-            return;
+        let stage = waiter.stage();
+        if stage != Stage::Held {
+            return stage;
         }
         let old = locked.replace_wake(waiter, Wake::this_thread());
         drop(locked);
         drop(old);
-        self.block(Role::Sender, waiter, None);
+        self.block(Role::Sender, waiter, None)
     }
 
-    /// Waits while an acceptor holds the message.
+    /// Waits while an acceptor holds the message; resolves to the stage then.
     pub(super) fn poll_while_held(
         &self,
         waiter: Pin<&Waiter<T>>,
         context: &Context<'_>,
-    ) -> Poll<()> {
-        if waiter.stage() != Stage::Held {
-            return Poll::Ready(());
+    ) -> Poll<Stage> {
+        let stage = waiter.stage();
+        if stage != Stage::Held {
+            return Poll::Ready(stage);
         }
         let wake = Wake::task(context);
         let locked = self.lock();
-        if waiter.stage() != Stage::Held {
+        let stage = waiter.stage();
+        if stage != Stage::Held {
             drop(locked);
-            return Poll::Ready(());
+            return Poll::Ready(stage);
         }
         let old = locked.replace_wake(waiter, wake);
         drop(locked);

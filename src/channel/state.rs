@@ -51,6 +51,8 @@ pub(super) struct Onlookers<T> {
     pub(super) watchers: List<T>,
     /// Those, of either side, who wait for the other side to go.
     pub(super) leavers: List<T>,
+    /// How many senders wait, or have waited just now, only as long as a receiver does.
+    offers: usize,
 }
 
 /// What a channel that was poisoned has.
@@ -85,7 +87,8 @@ impl<T> State<T> {
             && self.receiver_count != 0
             && self.poison.is_none()
             && !self.credit.has_been()
-            && !self.has_watchers();
+            && !self.has_watchers()
+            && !self.has_offers();
     }
 
     pub(super) fn sender_count(&self) -> usize {
@@ -140,11 +143,27 @@ impl<T> State<T> {
             .is_some_and(|onlookers| !onlookers.watchers.is_empty())
     }
 
+    pub(super) fn has_offers(&self) -> bool {
+        let onlookers = self.onlookers.as_ref();
+        onlookers.is_some_and(|onlookers| onlookers.offers != 0)
+    }
+
+    pub(super) fn add_offer(&mut self) {
+        self.onlookers().offers += 1;
+        self.see_whether_plain();
+    }
+
+    pub(super) fn remove_offer(&mut self) {
+        self.onlookers().offers -= 1;
+        self.see_whether_plain();
+    }
+
     fn onlookers(&mut self) -> &mut Onlookers<T> {
         self.onlookers.get_or_insert_with(|| {
             Box::new(Onlookers {
                 watchers: List::new(),
                 leavers: List::new(),
+                offers: 0,
             })
         })
     }

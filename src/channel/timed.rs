@@ -224,8 +224,11 @@ impl<'a, T> SendTimeoutFuture<'a, T> {
                     None => unreachable!("a send that has withdrawn has its message"),
                 };
             }
-            // Its message was taken meanwhile, or accepted: then its acceptor alone ends the wait.
-            *this.deadline = None;
+            if waiter.is(Stage::Held) {
+                // Its acceptor alone ends the wait, unless it declines.
+                return Poll::Pending;
+            }
+            // It was answered meanwhile.
         }
     }
 }

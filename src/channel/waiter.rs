@@ -45,6 +45,8 @@ pub(super) enum Stage {
     Returned,
     /// Final: the acceptor cannot know what became of the message.
     InDoubt,
+    /// Final for the acceptor, who put the message back on offer: its sender begins anew.
+    Declined,
     /// Final: the other side is gone.
     Disconnected,
     /// Final: the channel was poisoned.
@@ -56,8 +58,11 @@ pub(super) enum Stage {
 impl Stage {
     /// Whether the peer is done with the waiter.
     pub(super) fn is_final(self) -> bool {
-        use Stage::{Disconnected, InDoubt, Met, Poisoned, Returned};
-        matches!(self, Met | Returned | InDoubt | Disconnected | Poisoned)
+        use Stage::{Declined, Disconnected, InDoubt, Met, Poisoned, Returned};
+        matches!(
+            self,
+            Met | Returned | InDoubt | Declined | Disconnected | Poisoned
+        )
     }
 
     #[inline]
@@ -85,6 +90,8 @@ pub(super) struct Waiter<T> {
     stage: AtomicU8,
     /// Whether its owner cannot go on before this one is done, whatever else is: it is one of several that all must be.
     is_one_of_all: bool,
+    /// Whether it waits only as long as a receiver does.
+    is_offer: bool,
     /// Written by [`begin`](Waiter::begin), when the waiter first waits.
     shared: UnsafeCell<MaybeUninit<Shared<T>>>,
     /// The message to send, or the message received.
@@ -130,6 +137,7 @@ impl<T> Waiter<T> {
         Self {
             stage: AtomicU8::new(Stage::Idle as u8),
             is_one_of_all: false,
+            is_offer: false,
             shared: UnsafeCell::new(MaybeUninit::uninit()),
             slot: UnsafeCell::new(slot),
             counted: UnsafeCell::new(None),
@@ -143,6 +151,16 @@ impl<T> Waiter<T> {
     pub(super) fn into_one_of_all(mut self) -> Self {
         self.is_one_of_all = true;
         self
+    }
+
+    /// The same, as one that waits only as long as a receiver does.
+    pub(super) fn into_offer(mut self) -> Self {
+        self.is_offer = true;
+        self
+    }
+
+    pub(super) fn is_offer(&self) -> bool {
+        self.is_offer
     }
 
     pub(super) fn is_one_of_all(&self) -> bool {
@@ -277,6 +295,19 @@ impl<T> Waiter<T> {
     /// Makes a waiter that has given its outcome fit for another operation.
     pub(super) fn begin_anew(&self) {
         debug_assert_eq!(self.stage(), Stage::Spent, "the operation before is over");
+        self.set_stage(Stage::Idle);
+    }
+
+    /// Makes a send whose message was declined, and came back, fit to be begun again.
+    #[cold]
+    pub(super) fn offer_again(&self) {
+        debug_assert_eq!(
+            self.stage(),
+            Stage::Declined,
+            "its acceptor is done with it"
+        );
+        // SAFETY: only the owner comes here.
+        unsafe { self.count_for(None) };
         self.set_stage(Stage::Idle);
     }
 

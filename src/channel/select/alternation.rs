@@ -87,18 +87,23 @@ impl<G: Guards> Alternation<G> {
         let met = this
             .meet_alone(Kind::Thread)
             .or_else(|| this.attempt(Kind::Thread, None))?;
-        Some(this.block_until_done(met))
+        // Only the message of one that waits is accepted, so this one is not declined.
+        this.block_until_done(met)
     }
 
     /// Blocks the thread until a guard was met or `deadline` has passed.
     #[must_use = "what was met is in it"]
     pub fn block(self: Pin<&mut Self>, deadline: Option<Instant>) -> Option<G::Output> {
         let this = self.as_ref().get_ref();
-        let met = match this.meet_alone(Kind::Thread) {
-            Some(met) => met,
-            None => this.block_until_met(deadline)?,
-        };
-        Some(this.block_until_done(met))
+        loop {
+            let met = match this.meet_alone(Kind::Thread) {
+                Some(met) => met,
+                None => this.block_until_met(deadline)?,
+            };
+            if let Some(output) = this.block_until_done(met) {
+                return Some(output);
+            }
+        }
     }
 
     fn block_until_met(&self, deadline: Option<Instant>) -> Option<usize> {
@@ -152,20 +157,34 @@ impl<G: Guards> Alternation<G> {
         false
     }
 
+    /// `None` if the peer has declined: it begins anew.
     #[inline]
-    fn block_until_done(&self, met: usize) -> G::Output {
-        if let Member::Channel(guard) = self.guards.member(met) {
-            guard.block_until_done();
+    fn block_until_done(&self, met: usize) -> Option<G::Output> {
+        if let Member::Channel(guard) = self.guards.member(met)
+            && !guard.block_until_done()
+        {
+            self.begin_anew();
+            return None;
         }
-        self.finish(met)
+        Some(self.finish(met))
     }
 
+    /// As `block_until_done`, for a task.
     #[inline]
-    fn poll_until_done(&self, met: usize, context: &Context<'_>) -> Poll<G::Output> {
-        if let Member::Channel(guard) = self.guards.member(met) {
-            ready!(guard.poll_until_done(context));
+    fn poll_until_done(&self, met: usize, context: &Context<'_>) -> Poll<Option<G::Output>> {
+        if let Member::Channel(guard) = self.guards.member(met)
+            && !ready!(guard.poll_until_done(context))
+        {
+            self.begin_anew();
+            return Poll::Ready(None);
         }
-        Poll::Ready(self.finish(met))
+        Poll::Ready(Some(self.finish(met)))
+    }
+
+    #[cold]
+    fn begin_anew(&self) {
+        self.party.begin_anew();
+        self.progress.set(Progress::Idle);
     }
 
     #[inline]
@@ -316,6 +335,33 @@ impl<G: Guards> Alternation<G> {
         wakes.wake_all();
         drop(old);
         self.wake_watchers(watched);
+        met
+    }
+
+    /// Commits to a guard that can meet, or waits on all of them for a task.
+    #[inline]
+    fn poll_until_met(&self, context: &mut Context<'_>) -> Option<usize> {
+        let waits = matches!(self.progress.get(), Progress::Waiting(_));
+        let met = if waits && self.may_be_claimed(Kind::Task) {
+            // Probably it was woken, and needs no new wake handle.
+            self.attempt(Kind::Task, None)
+        } else {
+            self.meet_alone(Kind::Task)
+        };
+        let met = met.or_else(|| {
+            // Cloned before a lock is taken, because it is foreign code.
+            let wake = Wake::task(context);
+            if waits || self.may_be_claimed(Kind::Task) {
+                self.attempt(Kind::Task, Some(wake))
+            } else {
+                self.meet_or_wait_alone(Kind::Task, wake)
+            }
+        });
+        if met.is_some() {
+            self.alarm.clear();
+        } else if let Some(due) = self.first_due() {
+            self.alarm.set(due, context);
+        }
         met
     }
 
@@ -485,35 +531,21 @@ impl<G: Guards> Future for Alternation<G> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<G::Output> {
         let this = self.as_ref().get_ref();
-        let waits = match this.progress.get() {
-            Progress::Idle if schedule::is_to_wait(context) => return Poll::Pending,
-            Progress::Idle => false,
-            Progress::Waiting(_) => true,
-            Progress::Met(met) => return this.poll_until_done(met, context),
-            Progress::Spent => panic!("an alternation was polled again after it had completed"),
-        };
-        let met = if waits && this.may_be_claimed(Kind::Task) {
-            // Probably it was woken, and needs no new wake handle.
-            this.attempt(Kind::Task, None)
-        } else {
-            this.meet_alone(Kind::Task)
-        };
-        let met = met.or_else(|| {
-            // Cloned before a lock is taken, because it is foreign code.
-            let wake = Wake::task(context);
-            if waits || this.may_be_claimed(Kind::Task) {
-                this.attempt(Kind::Task, Some(wake))
-            } else {
-                this.meet_or_wait_alone(Kind::Task, wake)
+        loop {
+            let met = match this.progress.get() {
+                Progress::Met(met) => Some(met),
+                Progress::Idle if schedule::is_to_wait(context) => None,
+                Progress::Idle | Progress::Waiting(_) => this.poll_until_met(context),
+                Progress::Spent => {
+                    panic!("an alternation was polled again after it had completed")
+                }
+            };
+            let Some(met) = met else {
+                return Poll::Pending;
+            };
+            if let Some(output) = ready!(this.poll_until_done(met, context)) {
+                return Poll::Ready(output);
             }
-        });
-        let Some(met) = met else {
-            if let Some(due) = this.first_due() {
-                this.alarm.set(due, context);
-            }
-            return Poll::Pending;
-        };
-        this.alarm.clear();
-        this.poll_until_done(met, context)
+        }
     }
 }

@@ -138,10 +138,11 @@ pub unsafe trait Guard {
     fn wake_watchers(&self);
     /// The account of the waits at the channel.
     fn spin(&self) -> Option<&Spin>;
-    /// After the guard was met: waits until the peer is done with it.
-    fn block_until_done(&self);
+    /// After the guard was met: waits until the peer is done with it; returns whether it stays met. Otherwise the peer,
+    /// who had accepted its message, has declined it, and the guard is as if it had not been met.
+    fn block_until_done(&self) -> bool;
     /// As `block_until_done`, for a task.
-    fn poll_until_done(&self, context: &Context<'_>) -> Poll<()>;
+    fn poll_until_done(&self, context: &Context<'_>) -> Poll<bool>;
 }
 
 /// What came of a guard that did not wait for the locks of the others.
@@ -327,6 +328,7 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
                 },
             };
             wakes.add(locked.leave(receiving_role(kind), self.waiter()));
+            wakes.add(locked.no_longer_wanted());
             self.waiter.set_stage(stage);
             true
         })
@@ -346,6 +348,7 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
             if was_notified {
                 wakes.add(locked.pass_on());
             }
+            wakes.add(locked.no_longer_wanted());
         });
     }
 
@@ -359,10 +362,12 @@ unsafe impl<T> Guard for RecvGuard<'_, T> {
         self.core.map(|core| &core.spin)
     }
 
-    fn block_until_done(&self) {}
+    fn block_until_done(&self) -> bool {
+        true
+    }
 
-    fn poll_until_done(&self, _context: &Context<'_>) -> Poll<()> {
-        Poll::Ready(())
+    fn poll_until_done(&self, _context: &Context<'_>) -> Poll<bool> {
+        Poll::Ready(true)
     }
 }
 
@@ -429,6 +434,14 @@ impl<'a, T> SendGuard<'a, T> {
     fn with<R>(&self, access: impl FnOnce(&mut Locked<'_, T>) -> R) -> R {
         // SAFETY: only `lock` and `share_lock` set it, to the lock of this guard's channel.
         unsafe { self.locked.with(access) }
+    }
+
+    fn stays_met(&self, stage: Stage) -> bool {
+        let is_declined = stage == Stage::Declined;
+        if is_declined {
+            self.waiter.offer_again();
+        }
+        !is_declined
     }
 
     fn waiter(&self) -> Pin<&Waiter<T>> {
@@ -532,16 +545,17 @@ unsafe impl<T> Guard for SendGuard<'_, T> {
         self.core.map(|core| &core.spin)
     }
 
-    fn block_until_done(&self) {
-        if let Some(core) = self.core {
-            core.block_while_held(self.waiter());
-        }
+    fn block_until_done(&self) -> bool {
+        self.core
+            .is_none_or(|core| self.stays_met(core.block_while_held(self.waiter())))
     }
 
-    fn poll_until_done(&self, context: &Context<'_>) -> Poll<()> {
+    fn poll_until_done(&self, context: &Context<'_>) -> Poll<bool> {
         match self.core {
-            Some(core) => core.poll_while_held(self.waiter(), context),
-            None => Poll::Ready(()),
+            Some(core) => core
+                .poll_while_held(self.waiter(), context)
+                .map(|stage| self.stays_met(stage)),
+            None => Poll::Ready(true),
         }
     }
 }
