@@ -3,10 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 use super::limits;
-use super::options::SharedOptions;
-use crate::net::{self, Config, Limits, Link, Token};
+use super::options::{SharedOptions, TlsOptions};
+use crate::net::{self, Config, Limits, Link, Peer, Tls, Token};
 
 /// Why there is no link.
 #[derive(Debug)]
@@ -17,11 +18,82 @@ pub enum ConnectError {
     Failed(String),
 }
 
+/// The files of an end that speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub authority: PathBuf,
+}
+
+impl TlsFiles {
+    /// The environment variables of these options.
+    pub const VARIABLES: [&str; 5] = [
+        "HANDOVER_TLS",
+        "HANDOVER_TLS_CERTIFICATE",
+        "HANDOVER_TLS_KEY",
+        "HANDOVER_TLS_AUTHORITY",
+        "HANDOVER_TLS_PEER",
+    ];
+
+    /// Those that the options name, if they ask for TLS.
+    ///
+    /// # Errors
+    /// A sentence, if they ask for it and do not name all.
+    pub fn of(options: &TlsOptions) -> Result<Option<Self>, String> {
+        let file = |named: &Option<PathBuf>, default: &str| {
+            let in_directory = || {
+                options
+                    .tls
+                    .as_ref()
+                    .map(|directory| directory.join(default))
+            };
+            named.clone().or_else(in_directory)
+        };
+        let files = (
+            file(&options.tls_certificate, "peer.pem"),
+            file(&options.tls_key, "peer.key"),
+            file(&options.tls_authority, "authority.pem"),
+        );
+        match files {
+            (Some(certificate), Some(key), Some(authority)) => Ok(Some(Self {
+                certificate,
+                key,
+                authority,
+            })),
+            (None, None, None) if options.tls_peer.is_none() => Ok(None),
+            _ => Err(
+                "TLS needs a certificate, a key and an authority: give --tls DIR, as handover cert peer makes it, \
+                 or --tls-certificate, --tls-key and --tls-authority"
+                    .into(),
+            ),
+        }
+    }
+
+    fn load(&self) -> Result<Tls, String> {
+        Tls::from_files(&self.certificate, &self.key, &self.authority).map_err(|error| {
+            format!(
+                "TLS cannot be used with {}, {} and {}: {error}",
+                self.certificate.display(),
+                self.key.display(),
+                self.authority.display()
+            )
+        })
+    }
+}
+
 /// The addresses that `addr` means.
 ///
 /// # Errors
-/// A sentence, if it means none, or one that is not loopback and `--plain-tcp` was not given.
+/// A sentence, if it means none, or one that is not loopback and neither TLS nor `--insecure-plain-tcp` was given.
 pub fn resolve(addr: &str, shared: &SharedOptions) -> Result<Vec<SocketAddr>, String> {
+    let secure = TlsFiles::of(&shared.tls)?.is_some();
+    if secure && shared.insecure_plain_tcp {
+        return Err(
+            "a link has TLS or it is plain: leave out --insecure-plain-tcp or the options of TLS"
+                .into(),
+        );
+    }
     let addresses: Vec<_> = addr
         .to_socket_addrs()
         .map_err(|error| {
@@ -31,20 +103,27 @@ pub fn resolve(addr: &str, shared: &SharedOptions) -> Result<Vec<SocketAddr>, St
     let far = addresses.iter().find(|address| !address.ip().is_loopback());
     match far {
         _ if addresses.is_empty() => Err(format!("{addr:?} means no address")),
-        Some(far) if !shared.plain_tcp => Err(format!(
-            "{} is not on this machine, and the link is not encrypted: whoever is on the way can read units and \
-             results, and run commands on the workers. If you trust that network, add --plain-tcp (and --token)",
+        Some(far) if !secure && !shared.insecure_plain_tcp => Err(format!(
+            "{} is not on this machine, and the link is not encrypted: whoever is on the way can read and change \
+             units and results, and run commands on the workers. Use TLS: --tls DIR (handover cert --help says how \
+             to make one). Or, if you trust that network, add --insecure-plain-tcp (and --token)",
             far.ip()
         )),
         _ => Ok(addresses),
     }
 }
 
-/// How this side of a link presents itself, and what it accepts.
+/// How this side of a link presents itself, and what it accepts. Without `shared` it is on this machine alone, and
+/// plain.
 ///
 /// # Errors
-/// A sentence, if the token cannot be one.
-pub fn config(name: String, token: Option<&str>, limit: usize) -> Result<Config, String> {
+/// A sentence, if the token cannot be one, or TLS cannot be used.
+pub fn config(
+    name: String,
+    token: Option<&str>,
+    limit: usize,
+    shared: Option<&SharedOptions>,
+) -> Result<Config, String> {
     let token = token
         .map(Token::new)
         .transpose()
@@ -52,15 +131,37 @@ pub fn config(name: String, token: Option<&str>, limit: usize) -> Result<Config,
     // A message carries a unit or result, its line end and its meta; a job is a message too.
     let message_bytes = (limit + limits::META_BYTES).max(limits::JOB_BYTES);
     let message_bytes = u32::try_from(message_bytes).unwrap_or(u32::MAX);
-    let config = Config::default()
+    let mut config = Config::default()
         .name(name)
         .limits(Limits::default().with_message_bytes(message_bytes))
         .handshake_timeout(limits::HANDSHAKE_TIME)
-        .close_timeout(limits::CLOSE_TIME);
-    Ok(match token {
-        Some(token) => config.token(token),
-        None => config,
-    })
+        .close_timeout(limits::CLOSE_TIME)
+        .connections_max(limits::WORKERS + limits::HANDSHAKES)
+        .handshakes_max(limits::HANDSHAKES)
+        .plain_off_loopback(shared.is_some_and(|shared| shared.insecure_plain_tcp));
+    if let Some(token) = token {
+        config = config.token(token);
+    }
+    if let Some(shared) = shared {
+        if let Some(files) = TlsFiles::of(&shared.tls)? {
+            config = config.tls(files.load()?);
+        }
+        if let Some(name) = &shared.tls.tls_peer {
+            config = config.expect_peer(name);
+        }
+    }
+    Ok(config)
+}
+
+/// What a worker is called. Where a certificate says who it is, that takes the place of the host that it names;
+/// one that was started here shows this program's certificate, and keeps its own name.
+pub fn worker_name(peer: &Peer) -> String {
+    let (kind, rest) = peer.own_name.split_once(' ').unwrap_or_default();
+    match (&peer.certificate_name, rest.rsplit_once(':')) {
+        (Some(name), Some((_, process))) if kind == "worker" => format!("{kind} {name}:{process}"),
+        (Some(name), _) if kind != "local" => name.clone(),
+        _ => peer.own_name.clone(),
+    }
 }
 
 /// Joins the one that listens at `addr`.
@@ -74,7 +175,8 @@ pub async fn connect(
     name: String,
 ) -> Result<Link, ConnectError> {
     let addresses = resolve(addr, shared).map_err(ConnectError::Usage)?;
-    let config = config(name, shared.token.as_deref(), limit).map_err(ConnectError::Usage)?;
+    let config =
+        config(name, shared.token.as_deref(), limit, Some(shared)).map_err(ConnectError::Usage)?;
     let mut reason = String::new();
     for address in addresses {
         match net::dial(address, config.clone()).await {

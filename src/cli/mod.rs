@@ -1,10 +1,11 @@
 //! The `handover` program.
 //!
 //! `handover map` reads units and hands each to an idle worker; `handover work` is a worker. `handover top` shows what
-//! a program is waiting for. With the feature `bench`, `handover bench` measures the channel beside its rivals.
+//! a program is waiting for. `handover cert` makes the certificates by which peers know each other. With the feature `bench`, `handover bench` measures the channel beside its rivals.
 
 #[cfg(feature = "bench")]
 mod bench;
+mod cert;
 mod command;
 mod endpoint;
 mod limits;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Action::Map(options) => map::main(&options),
         Action::Work(options) => work::main(&options),
         Action::Top(options) => top::main(&options),
+        Action::Cert(options) => cert::main(&options),
         #[cfg(feature = "bench")]
         Action::Bench(options) => bench::main(&options),
         #[cfg(not(feature = "bench"))]

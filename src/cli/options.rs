@@ -27,6 +27,8 @@ pub enum Action {
     Work(WorkOptions),
     /// Show, live, what a program is doing: who waits for whom, and a deadlock when there is one
     Top(super::top::TopOptions),
+    /// Make the certificates by which the ends of a link know each other
+    Cert(super::cert::CertOptions),
     /// Measure Handover's channel beside its rivals on this machine
     #[cfg(feature = "bench")]
     Bench(Box<super::bench::BenchOptions>),
@@ -53,6 +55,8 @@ EXAMPLES
   handover map --listen 127.0.0.1:7000 -- ./convert {} < names.txt
     and in other terminals, at any time:
     handover work --connect 127.0.0.1:7000
+  handover map --listen 0.0.0.0:7000 --tls coordinator -- ./convert {} < names.txt
+    for workers on other machines: `handover cert --help` says how
 
 EXIT STATUS
   0 all units succeeded, 1 some failed (a summary names the first few),
@@ -163,6 +167,7 @@ const WORK_HELP: &str = "\
 EXAMPLES
   handover work --connect 127.0.0.1:7000
   handover work --connect 127.0.0.1:7000 -- ./convert --threads 8 {}
+  handover work --connect far.example:7000 --tls worker-1 --tls-peer coordinator
   for i in 1 2 3 4; do handover work --connect 127.0.0.1:7000 & done
 
 EXIT STATUS
@@ -210,12 +215,41 @@ pub struct SharedOptions {
     )]
     pub token: Option<String>,
 
-    /// Allow an ADDR other than loopback, with no encryption
+    #[command(flatten)]
+    pub tls: TlsOptions,
+
+    /// Allow an ADDR other than loopback without TLS
     ///
-    /// Whoever can reach ADDR, or can read or change the traffic on the way, can read units, results and the
-    /// token, and can run commands on the workers. Use it in a network that you trust, or through a tunnel.
-    #[arg(long)]
-    pub plain_tcp: bool,
+    /// Everybody who can reach ADDR, or is on the way, can read and change units and results, can read the token
+    /// too, and so can run commands on the workers. Use it in a network that you trust, or through a tunnel.
+    #[arg(long, alias = "plain-tcp")]
+    pub insecure_plain_tcp: bool,
+}
+
+/// By what an end of a link is known, and by what it knows the other. The help stands once, under `--tls`.
+#[derive(Args, Debug, Default)]
+pub struct TlsOptions {
+    /// Use TLS with the peer.pem, peer.key and authority.pem in DIR, which `handover cert peer` makes
+    ///
+    /// Both ends show a certificate, and each admits only peers of its authority.
+    #[arg(long, env = "HANDOVER_TLS", value_name = "DIR")]
+    pub tls: Option<PathBuf>,
+
+    /// Use TLS with this certificate chain, as PEM [default with --tls: DIR/peer.pem]
+    #[arg(long, env = "HANDOVER_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The certificate's private key, as PEM [default with --tls: DIR/peer.key]
+    #[arg(long, env = "HANDOVER_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Certificates of the authorities that the other end may have, as PEM [default with --tls: DIR/authority.pem]
+    #[arg(long, env = "HANDOVER_TLS_AUTHORITY", value_name = "FILE")]
+    pub tls_authority: Option<PathBuf>,
+
+    /// Admit only a peer whose certificate is for NAME; worker-* is any name that begins with worker-
+    #[arg(long, env = "HANDOVER_TLS_PEER", value_name = "NAME")]
+    pub tls_peer: Option<String>,
 }
 
 #[cfg(test)]
@@ -232,7 +266,7 @@ mod tests {
         let args = ["handover", "map"].iter().chain(args);
         match Program::try_parse_from(args).unwrap().action {
             Action::Map(options) => *options,
-            Action::Work(_) | Action::Top(_) | Action::Bench(_) => unreachable!(),
+            Action::Work(_) | Action::Top(_) | Action::Cert(_) | Action::Bench(_) => unreachable!(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{access::Access, tls::Tls};
 use crate::wire::{Limits, NAME_BYTES_MAX, Settings, Token};
 
 /// How a program shows itself to its peers, and what it accepts from them.
@@ -32,6 +33,26 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How long [`Link::close`](super::Link::close) waits for the peer's last word. 5 s by default.
     pub close_timeout: Duration,
+    /// By what this side is known, and by what it knows its peers: with it every link is TLS, whose peers both
+    /// show a certificate; without it every link is plain TCP. None by default.
+    pub tls: Option<Tls>,
+    /// The name for which a peer's certificate must be: a DNS name, an address, or the beginning of a DNS name
+    /// before a `*`. Without it, the peer may be anybody of the authority. It means nothing without TLS.
+    pub expected_peer: Option<String>,
+    /// Which peers may use which channels. Without rules, each may use all.
+    pub access: Option<Access>,
+    /// Whether links without TLS may lead to other machines. They may not by default: whoever is on the way can
+    /// read and change all that crosses, and read the token.
+    pub plain_off_loopback: bool,
+    /// The most connections that a listener has at a time, handshakes included; whoever comes beyond that waits
+    /// until one has ended. 1,024 by default, which is what a process may have open on most systems.
+    pub connections_max: usize,
+    /// The most handshakes that a listener has under way at a time; whoever comes beyond that waits. 64 by
+    /// default: with TLS each costs some 100 KiB while it lasts.
+    pub handshakes_max: usize,
+    /// The most connections that a listener accepts in a second, after as many at once; whoever comes beyond that
+    /// waits. 128 by default: with TLS that many cost a core a tenth of its time.
+    pub handshakes_per_second: u32,
 }
 
 impl Default for Config {
@@ -42,6 +63,13 @@ impl Default for Config {
             limits: Limits::default(),
             handshake_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
+            tls: None,
+            expected_peer: None,
+            access: None,
+            plain_off_loopback: false,
+            connections_max: 1024,
+            handshakes_max: 64,
+            handshakes_per_second: 128,
         }
     }
 }
@@ -79,6 +107,55 @@ impl Config {
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same for peers whose certificate is for `name` only.
+    #[must_use]
+    pub fn expect_peer(mut self, name: impl Into<String>) -> Self {
+        self.expected_peer = Some(name.into());
+        self
+    }
+
+    /// The same with rules about who may use which channels.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// The same, with or without leave for plain TCP to other machines.
+    #[must_use]
+    pub fn plain_off_loopback(mut self, allowed: bool) -> Self {
+        self.plain_off_loopback = allowed;
+        self
+    }
+
+    /// The same with another limit of connections.
+    #[must_use]
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.connections_max = connections;
+        self
+    }
+
+    /// The same with another limit of handshakes at a time.
+    #[must_use]
+    pub fn handshakes_max(mut self, handshakes: usize) -> Self {
+        self.handshakes_max = handshakes;
+        self
+    }
+
+    /// The same with another limit of handshakes in a second.
+    #[must_use]
+    pub fn handshakes_per_second(mut self, handshakes: u32) -> Self {
+        self.handshakes_per_second = handshakes;
         self
     }
 

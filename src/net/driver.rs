@@ -15,20 +15,21 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::Sleep,
 };
 
-use super::{end::LinkEnd, shared::Shared, socket};
+use super::{admission::Place, end::LinkEnd, shared::Shared, socket, tls::Stream};
 use crate::wire::Goodbye;
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    stream: TcpStream,
+    stream: Stream,
     close_timeout: Duration,
     parting: Option<Parting>,
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
+    /// Held for as long as the connection lasts.
+    _place: Option<Place>,
 }
 
 /// The link is about to end.
@@ -42,13 +43,19 @@ struct Parting {
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, close_timeout: Duration) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: Stream,
+        close_timeout: Duration,
+        place: Option<Place>,
+    ) -> Self {
         Self {
             shared,
             stream,
             close_timeout,
             parting: None,
             unheard: true,
+            _place: place,
         }
     }
 
@@ -76,6 +83,7 @@ impl Driver {
             Some(end) => {
                 let goodbye = match &end {
                     LinkEnd::Violation(violation) => violation.goodbye(),
+                    LinkEnd::Closed(goodbye) => goodbye.clone(),
                     _ => Goodbye::done(),
                 };
                 self.part(end, goodbye);
@@ -90,7 +98,7 @@ impl Driver {
             (core.orders.abort, core.orders.close.take(), forsaken)
         });
         if abort {
-            socket::abandon(&self.stream);
+            socket::abandon(self.stream.socket());
             return ControlFlow::Break(LinkEnd::Aborted);
         }
         let goodbye = close.or_else(|| forsaken.then(Goodbye::done));
@@ -123,12 +131,12 @@ impl Driver {
         };
         let written = self.shared.with(|core| core.wire.is_finished());
         if written && !parting.shut {
-            parting.shut = true;
             // The peer sees the end of the stream also if it does not understand our goodbye. Whatever goes
             // wrong here shows in the next read.
-            let _ = Pin::new(&mut self.stream).poll_shutdown(context);
+            parting.shut = Pin::new(&mut self.stream).poll_shutdown(context).is_ready();
         }
-        if (written && parting.peer_done) || parting.deadline.as_mut().poll(context).is_ready() {
+        if (parting.shut && parting.peer_done) || parting.deadline.as_mut().poll(context).is_ready()
+        {
             return ControlFlow::Break(parting.end.clone());
         }
         ControlFlow::Continue(())

@@ -1,7 +1,13 @@
 //! Why a link was not made, and why one ended.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use super::{access::Direction, tls::TlsError};
 use crate::wire::{Goodbye, OpenError, Violation};
 
 /// Why a link, or a channel on one, was not made.
@@ -23,12 +29,50 @@ pub enum NetError {
     /// The handshake took too long.
     #[error("the handshake was not complete after {0:?}")]
     Timeout(Duration),
+    /// The TLS handshake failed.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The address is on another machine, and the link would be plain TCP.
+    #[error("{0}")]
+    PlainOffLoopback(#[from] PlainOffLoopback),
+    /// The access rules of this side do not allow it.
+    #[error(
+        "{peer:?} may not {} on channel {channel:?}: the access rules of this side do not allow it",
+        .direction.verb()
+    )]
+    NotAllowed {
+        /// The peer.
+        peer: String,
+        /// In which direction the channel was to be opened.
+        direction: Direction,
+        /// The channel.
+        channel: String,
+    },
     /// The channel could not be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
     /// The link has ended.
     #[error("the link has ended: {0}")]
     Ended(LinkEnd),
+}
+
+/// An address beyond this machine, for a link that would be plain TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is not on this machine, and plain TCP can be read and changed by everybody on the way: use TLS \
+     (Config::tls), or allow it (Config::plain_off_loopback)"
+)]
+pub struct PlainOffLoopback(pub IpAddr);
+
+impl PlainOffLoopback {
+    /// An error if one of the addresses is beyond this machine.
+    pub(super) fn check(addresses: &[SocketAddr]) -> Result<(), Self> {
+        let far = addresses
+            .iter()
+            .map(|address| address.ip().to_canonical())
+            .find(|address| !address.is_loopback());
+        far.map_or(Ok(()), |address| Err(Self(address)))
+    }
 }
 
 /// Why a link ended.

@@ -1,21 +1,39 @@
 //! How a connection becomes a link.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, ToSocketAddrs},
-    time::timeout,
+    net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host},
+    time::{Instant, timeout_at},
 };
 
-use super::{config::Config, end::NetError, link::Link, socket};
+use super::{
+    admission::{Admission, Entrance, Place},
+    config::Config,
+    end::{NetError, PlainOffLoopback},
+    link::Link,
+    socket,
+    tls::{PeerIdentity, Stream, Tls, TlsError, explain},
+};
 use crate::wire::{Code, Event, Goodbye, Link as WireLink};
 
-/// Accepts connections of peers.
-#[derive(Debug)]
+/// Accepts connections of peers: [`Config::connections_max`] at a time, and
+/// [`Config::handshakes_per_second`] in a second.
 pub struct Listener {
     listener: TcpListener,
-    config: Config,
+    config: Arc<Config>,
+    admission: Admission,
+}
+
+/// What a listener has to do with at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The connections that there are, those in their handshake included.
+    pub connections: usize,
+    /// Those of them that are in their handshake.
+    pub handshakes: usize,
 }
 
 impl Listener {
@@ -23,11 +41,17 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// That of the operating system, for example if the port is in use.
+    /// That of the operating system, for example if the port is in use; one of kind
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) with a [`PlainOffLoopback`] in it, if there is
+    /// neither [`Config::tls`] nor [`Config::plain_off_loopback`] and an address is not loopback.
     pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
+        let addresses: Vec<_> = lookup_host(address).await?.collect();
+        check_plain(&addresses, &config)
+            .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
         Ok(Self {
-            listener: TcpListener::bind(address).await?,
-            config,
+            listener: TcpListener::bind(addresses.as_slice()).await?,
+            admission: Admission::new(&config),
+            config: Arc::new(config),
         })
     }
 
@@ -40,8 +64,22 @@ impl Listener {
         self.listener.local_addr()
     }
 
-    /// Waits for a connection. Nothing has been said on it yet; so a peer that is slow to speak holds nobody
-    /// up, if each [`Incoming`] is given a task of its own.
+    /// How many connections it has to do with.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let (connections, handshakes) = self.admission.in_use();
+        Usage {
+            connections,
+            handshakes,
+        }
+    }
+
+    /// Waits for a connection, and until there is room for one: see [`Config::connections_max`],
+    /// [`Config::handshakes_max`] and [`Config::handshakes_per_second`]. Whoever comes meanwhile waits with the
+    /// operating system.
+    ///
+    /// Nothing has been said on the connection yet; so a peer that is slow to speak holds nobody up, if each
+    /// [`Incoming`] is given a task of its own.
     ///
     /// # Errors
     ///
@@ -52,21 +90,35 @@ impl Listener {
     ///
     /// No connection is lost if the future is dropped.
     pub async fn accept(&self) -> io::Result<Incoming> {
+        let entrance = self.admission.entrance().await;
         let (stream, address) = self.listener.accept().await?;
+        self.admission.came_in();
         Ok(Incoming {
             stream,
             address,
-            config: self.config.clone(),
+            config: Arc::clone(&self.config),
+            entrance,
         })
     }
 }
 
-/// A connection on which nothing has been said yet.
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener")
+            .field("listener", &self.listener)
+            .field("config", &self.config)
+            .field("usage", &self.usage())
+            .finish()
+    }
+}
+
+/// A connection on which nothing has been said yet. It counts among those in their handshake.
 #[derive(Debug)]
 pub struct Incoming {
     stream: TcpStream,
     address: SocketAddr,
-    config: Config,
+    config: Arc<Config>,
+    entrance: Entrance,
 }
 
 impl Incoming {
@@ -86,15 +138,21 @@ impl Incoming {
     ///
     /// The connection is closed if the future is dropped.
     pub async fn handshake(self) -> Result<Link, NetError> {
-        let wire = WireLink::listener(self.config.settings());
-        shake_hands(
-            wire,
-            self.stream,
-            self.address,
-            &self.config,
-            self.config.handshake_timeout,
-        )
-        .await
+        let config = &*self.config;
+        let deadline = Instant::now() + config.handshake_timeout;
+        socket::prepare(&self.stream)?;
+        let secured = async {
+            match &config.tls {
+                Some(tls) => accept_tls(self.stream, tls, config).await,
+                None => Ok((Stream::Plain(self.stream), PeerIdentity::nobody())),
+            }
+        };
+        let (stream, identity) = in_time(deadline, config, secured).await?;
+        let wire = WireLink::listener(config.settings());
+        // The place is the link's; the entrance is free when this returns.
+        let place = Some(self.entrance.place);
+        let who = (self.address, identity);
+        shake_hands(wire, stream, who, config, deadline, place).await
     }
 }
 
@@ -108,43 +166,122 @@ impl Incoming {
 ///
 /// The connection is closed if the future is dropped.
 pub async fn dial(address: impl ToSocketAddrs, config: Config) -> Result<Link, NetError> {
-    let started = tokio::time::Instant::now();
-    let stream = timeout(config.handshake_timeout, TcpStream::connect(address))
-        .await
-        .map_err(|_| NetError::Timeout(config.handshake_timeout))??;
-    let address = stream.peer_addr()?;
-    let left = config.handshake_timeout.saturating_sub(started.elapsed());
+    let deadline = Instant::now() + config.handshake_timeout;
+    let secured = async {
+        let addresses: Vec<_> = lookup_host(address).await?.collect();
+        check_plain(&addresses, &config)?;
+        let stream = TcpStream::connect(addresses.as_slice()).await?;
+        socket::prepare(&stream)?;
+        let address = stream.peer_addr()?;
+        let (stream, identity) = match &config.tls {
+            Some(tls) => {
+                let connected = tls.connect(stream, config.expected_peer.as_deref()).await;
+                connected.map_err(|error| match error {
+                    // What a listener without TLS does at the first bytes.
+                    NetError::Hangup => TlsError::NotTls.into(),
+                    NetError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                        TlsError::NotTls.into()
+                    }
+                    other => other,
+                })?
+            }
+            None => (Stream::Plain(stream), PeerIdentity::nobody()),
+        };
+        Ok((stream, (address, identity)))
+    };
+    let (stream, who) = in_time(deadline, &config, secured).await?;
     let wire = WireLink::dialer(config.settings());
-    shake_hands(wire, stream, address, &config, left).await
+    shake_hands(wire, stream, who, &config, deadline, None).await
+}
+
+fn check_plain(addresses: &[SocketAddr], config: &Config) -> Result<(), PlainOffLoopback> {
+    if config.tls.is_some() || config.plain_off_loopback {
+        return Ok(());
+    }
+    PlainOffLoopback::check(addresses)
+}
+
+async fn in_time<T>(
+    deadline: Instant,
+    config: &Config,
+    step: impl Future<Output = Result<T, NetError>>,
+) -> Result<T, NetError> {
+    timeout_at(deadline, step)
+        .await
+        .unwrap_or(Err(NetError::Timeout(config.handshake_timeout)))
+}
+
+/// The TLS handshake of a listener; a peer that begins with something else is told so, or named.
+async fn accept_tls(
+    stream: TcpStream,
+    tls: &Tls,
+    config: &Config,
+) -> Result<(Stream, PeerIdentity), NetError> {
+    /// The first byte of a TLS connection: a record of the handshake.
+    const HANDSHAKE: u8 = 22;
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(NetError::Hangup);
+    }
+    if first == [HANDSHAKE] {
+        return tls.accept(stream, config.expected_peer.as_deref()).await;
+    }
+    // Without a name and a token: nothing of this side is told on a plain connection.
+    let nobody = Config::default().name("");
+    let mut wire = WireLink::listener(nobody.settings());
+    let mut stream = Stream::Plain(stream);
+    converse(&mut wire, &mut stream).await?;
+    let error = TlsError::Plain;
+    wire.goodbye(Goodbye::new(
+        Code::Refused,
+        "this port asks for TLS: join with a certificate of its authority",
+    ));
+    last_word(&mut wire, &mut stream).await;
+    Err(error.into())
 }
 
 async fn shake_hands(
     mut wire: WireLink,
-    mut stream: TcpStream,
-    address: SocketAddr,
+    mut stream: Stream,
+    who: (SocketAddr, PeerIdentity),
     config: &Config,
-    time: Duration,
+    deadline: Instant,
+    place: Option<Place>,
 ) -> Result<Link, NetError> {
-    socket::prepare(&stream)?;
-    let result = timeout(time, converse(&mut wire, &mut stream))
-        .await
-        .unwrap_or(Err(NetError::Timeout(config.handshake_timeout)));
+    let result = in_time(deadline, config, converse(&mut wire, &mut stream)).await;
     if let Err(error) = result {
         wire.goodbye(match &error {
             NetError::Violation(violation) => violation.goodbye(),
             NetError::Timeout(_) => Goodbye::new(Code::Timeout, &error.to_string()),
             _ => Goodbye::leaving(""),
         });
-        // A few hundred bytes, for which the buffer of a new socket has room; one that has not is not waited
-        // for.
-        let _ = stream.try_write(wire.output());
+        last_word(&mut wire, &mut stream).await;
         return Err(error);
     }
-    Ok(Link::start(wire, stream, address, config))
+    Ok(Link::start(wire, stream, who, config, place))
+}
+
+/// Says what there is to say, a few hundred bytes, for which the buffer of a new socket has room; one that has not
+/// is not waited for.
+async fn last_word(wire: &mut WireLink, stream: &mut Stream) {
+    let _ = timeout_at(Instant::now(), stream.write(wire.output())).await;
+    let _ = timeout_at(Instant::now(), stream.shutdown()).await;
+}
+
+/// What the peer said before it closed a connection that cannot be written to: with TLS 1.3, why it refuses this
+/// side's certificate.
+async fn why_closed(stream: &mut Stream, error: io::Error) -> NetError {
+    if matches!(stream, Stream::Plain(_)) {
+        return error.into();
+    }
+    match stream.read(&mut [0]).await.map_err(explain) {
+        Err(said @ NetError::Tls(_)) => said,
+        _ => error.into(),
+    }
 }
 
 /// Talks until both sides know each other.
-async fn converse(wire: &mut WireLink, stream: &mut TcpStream) -> Result<(), NetError> {
+async fn converse(wire: &mut WireLink, stream: &mut Stream) -> Result<(), NetError> {
     loop {
         match wire.poll_event()? {
             Some(Event::Welcome) => return Ok(()),
@@ -152,10 +289,12 @@ async fn converse(wire: &mut WireLink, stream: &mut TcpStream) -> Result<(), Net
             Some(_) | None => {}
         }
         while !wire.output().is_empty() {
-            let count = stream.write(wire.output()).await?;
-            wire.wrote(count);
+            match stream.write(wire.output()).await {
+                Ok(count) => wire.wrote(count),
+                Err(error) => return Err(why_closed(stream, error).await),
+            }
         }
-        let count = stream.read(wire.input()).await?;
+        let count = stream.read(wire.input()).await.map_err(explain)?;
         if count == 0 {
             return Err(NetError::Hangup);
         }

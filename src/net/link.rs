@@ -3,14 +3,16 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use super::{
+    access::{Direction, Gate},
+    admission::Place,
     config::Config,
     driver::Driver,
     end::{LinkEnd, NetError},
     pump,
     shared::Shared,
+    tls::{PeerIdentity, Stream},
 };
 use crate::{
     channel::{Receiver, Sender, channel},
@@ -21,8 +23,15 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The name that the peer gave itself, for people: not unique, without control characters.
+    /// The peer's name: not unique, without control characters. With TLS it is that of its certificate, and
+    /// without the one that it gave itself, for people.
     pub name: String,
+    /// The name that the peer gave itself, for people, whatever its certificate says.
+    pub own_name: String,
+    /// The name that an authority has certified: the first DNS name of the certificate. `None` without TLS.
+    pub certificate_name: Option<String>,
+    /// By what the peer is known, to be compared.
+    pub identity: PeerIdentity,
     /// Its address.
     pub address: SocketAddr,
     /// The number of this connection, the same at both ends.
@@ -57,29 +66,38 @@ impl Link {
     /// Makes the link of a connection whose handshake is complete, and starts its driver.
     pub(super) fn start(
         wire: WireLink,
-        stream: TcpStream,
-        address: SocketAddr,
+        stream: Stream,
+        who: (SocketAddr, PeerIdentity),
         config: &Config,
+        place: Option<Place>,
     ) -> Self {
-        let hello = wire.peer().cloned();
-        debug_assert!(hello.is_some(), "the handshake is complete");
-        let shared = Arc::new(Shared::new(wire));
-        tokio::spawn(Driver::new(
-            Arc::clone(&shared),
-            stream,
-            config.close_timeout,
-        ));
-        let peer = hello.map(|hello| Peer {
-            name: hello.name,
+        let Some(hello) = wire.peer().cloned() else {
+            unreachable!("the handshake is complete");
+        };
+        let (address, identity) = who;
+        let certificate_name = identity.certificate_name().map(ToOwned::to_owned);
+        let peer = Peer {
+            name: certificate_name.as_ref().unwrap_or(&hello.name).clone(),
+            own_name: hello.name,
+            certificate_name,
+            identity,
             address,
             session: hello.session,
             incarnation: hello.incarnation,
             message_bytes_max: hello.message_bytes,
-        });
-        match peer {
-            Some(peer) => Self(Arc::new(Handle { shared, peer })),
-            None => unreachable!("the handshake is complete"),
-        }
+        };
+        let gate = Gate {
+            peer: peer.name.clone(),
+            access: config.access.clone(),
+        };
+        let shared = Arc::new(Shared::new(wire, gate));
+        tokio::spawn(Driver::new(
+            Arc::clone(&shared),
+            stream,
+            config.close_timeout,
+            place,
+        ));
+        Self(Arc::new(Handle { shared, peer }))
     }
 
     /// Who is at the other end.
@@ -99,7 +117,8 @@ impl Link {
     /// # Errors
     ///
     /// [`NetError::Open`] if the name is bad, is open at this end already, or too many channels are open;
-    /// [`NetError::Ended`] if the link has ended.
+    /// [`NetError::NotAllowed`] if the rules of this side do not allow it to the peer; [`NetError::Ended`] if the
+    /// link has ended.
     pub fn sender(&self, channel: &str) -> Result<Sender<Bytes>, NetError> {
         let (sender, source) = channel_pair();
         self.carry_from(channel, source)?;
@@ -132,6 +151,7 @@ impl Link {
     /// As for [`sender`](Self::sender).
     pub fn carry_from(&self, channel: &str, source: Receiver<Bytes>) -> Result<(), NetError> {
         let shared = &self.0.shared;
+        self.check(Direction::ToPeer, channel)?;
         shared.open_out(channel, |key| {
             pump::outbound(Arc::clone(shared), key, source)
         })
@@ -148,8 +168,21 @@ impl Link {
     /// As for [`sender`](Self::sender).
     pub fn carry_into(&self, channel: &str, target: Sender<Bytes>) -> Result<(), NetError> {
         let shared = &self.0.shared;
+        self.check(Direction::FromPeer, channel)?;
         shared.open_in(channel, |key| {
             pump::inbound(Arc::clone(shared), key, target)
+        })
+    }
+
+    /// Whether this side's rules allow the peer to use `channel`.
+    fn check(&self, direction: Direction, channel: &str) -> Result<(), NetError> {
+        if self.0.shared.gate.allows(direction, channel) {
+            return Ok(());
+        }
+        Err(NetError::NotAllowed {
+            peer: self.0.peer.name.clone(),
+            direction,
+            channel: channel.to_owned(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Channels over TCP: `wire` says what is right, and this drives it with sockets.
+//! Channels over TCP and TLS: `wire` says what is right, and this drives it with sockets.
 //!
 //! A remote channel is a channel. [`Link::sender`] and [`Link::receiver`] give ordinary local ends whose other
 //! end is the link, so `sender.send_async(message).await` on one machine completes exactly when a process on
@@ -26,6 +26,13 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 //!
+//! # Who is at the other end
+//!
+//! With [`Config::tls`] both sides show a certificate of an authority that the other trusts, and a peer is who its
+//! certificate says it is. Without it a link is plain TCP, on which a peer is whoever it says it is: that is for
+//! peers on one machine, and anywhere else only if [`Config::plain_off_loopback`] says so. [`Access`] says which
+//! peers may use which channels. A listener takes in only so many peers at a time, and so fast; others wait.
+//!
 //! # When a link ends
 //!
 //! However it ends, every local end that it held is dropped, so that local peers see it as disconnected, and
@@ -44,6 +51,8 @@
 //! its sender is not released before. It is not lost: if the link ends first, the sender has it back or in
 //! doubt.
 
+mod access;
+mod admission;
 mod config;
 mod core;
 mod driver;
@@ -55,11 +64,14 @@ mod port;
 mod pump;
 mod shared;
 mod socket;
+mod tls;
 mod wakes;
 
+pub use access::{Access, Direction};
 pub use config::Config;
-pub use end::{LinkEnd, NetError};
-pub use handshake::{Incoming, Listener, dial};
+pub use end::{LinkEnd, NetError, PlainOffLoopback};
+pub use handshake::{Incoming, Listener, Usage, dial};
 pub use link::{Link, Peer};
+pub use tls::{PeerIdentity, Tls, TlsError, TlsSetupError};
 
 pub use crate::wire::{Code, Counters, Goodbye, Limits, Token, TokenTooLong, Violation};

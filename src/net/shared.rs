@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
+    access::{Direction, Gate},
     core::{Core, Orders, Pump, Verdict},
     end::{LinkEnd, NetError},
     port::{InPort, OutPort, Port},
@@ -18,20 +19,23 @@ use super::{
 };
 use crate::{
     sync::Mutex,
-    wire::{Event, Link as WireLink, MessageTooLong, OpenError, Settlement},
+    wire::{Code, Event, Goodbye, Link as WireLink, MessageTooLong, OpenError, Settlement},
 };
 
 pub(super) struct Shared {
     core: Mutex<Core>,
     pub(super) wakes: Arc<Wakes>,
+    /// What the peer may do.
+    pub(super) gate: Gate,
     end: watch::Sender<Option<LinkEnd>>,
 }
 
 impl Shared {
-    pub(super) fn new(wire: WireLink) -> Self {
+    pub(super) fn new(wire: WireLink, gate: Gate) -> Self {
         Self {
             core: Mutex::new(Core::new(wire)),
             wakes: Arc::default(),
+            gate,
             end: watch::Sender::new(None),
         }
     }
@@ -154,7 +158,8 @@ impl Shared {
         any
     }
 
-    /// Acts on what the bytes read so far mean. Returns the peer's goodbye, or how it broke the protocol.
+    /// Acts on what the bytes read so far mean. Returns the peer's goodbye, how it broke the protocol, or what it
+    /// is told when it has opened a channel that it may not open.
     pub(super) fn hear(&self) -> Option<LinkEnd> {
         self.with(|core| {
             loop {
@@ -162,6 +167,9 @@ impl Shared {
                     Ok(None) => return None,
                     Ok(Some(Event::Goodbye(goodbye))) => return Some(LinkEnd::PeerClosed(goodbye)),
                     Ok(Some(event)) => {
+                        if let Some(goodbye) = self.denied(core, &event) {
+                            return Some(LinkEnd::Closed(goodbye));
+                        }
                         if let Some(key) = core.act(event) {
                             self.wakes.mark(key);
                         }
@@ -170,6 +178,21 @@ impl Shared {
                 }
             }
         })
+    }
+
+    /// What is said to a peer that has opened a channel on which it may not send. It ends the link: the wire has no
+    /// word to refuse a channel alone.
+    fn denied(&self, core: &Core, event: &Event) -> Option<Goodbye> {
+        let Event::Opened(id) = event else {
+            return None;
+        };
+        let channel = core.wire.name(*id)?;
+        if self.gate.allows(Direction::FromPeer, channel) {
+            return None;
+        }
+        let peer = &self.gate.peer;
+        let reason = format!("{peer:?} may not send on channel {channel:?} here");
+        Some(Goodbye::new(Code::Refused, &reason))
     }
 
     /// Lets no message begin any more, and all pumps settle what they have.

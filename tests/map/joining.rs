@@ -236,7 +236,8 @@ fn addresses_beyond_loopback_need_a_flag() {
     ] {
         let run = run(arguments, b"")
             .says("not encrypted")
-            .says("--plain-tcp");
+            .says("--tls DIR")
+            .says("--insecure-plain-tcp");
         assert_eq!(run.status, Some(2));
     }
     for arguments in [

@@ -107,12 +107,14 @@ impl Setup {
             .map_err(internal("the listener has no address"))?;
         let run = Shared::clone(&self.run);
         if plan.options.listen.is_some() {
-            run.tell(Event::Listening(address)).await;
+            let tls = plan.tls.is_some();
+            run.tell(Event::Listening { address, tls }).await;
         }
         let recipe = Recipe {
             address,
             token: plan.token.clone(),
             limit: plan.options.limit,
+            tls: plan.tls.clone(),
         };
         let mut links = JoinSet::new();
         links.spawn_local(listen::serve(Shared::clone(&run), listener));
@@ -157,8 +159,24 @@ async fn listen(plan: &Plan<'_>) -> Result<Listener, Trouble> {
         "handover map".into(),
         plan.token.as_deref(),
         plan.options.limit,
+        // Its own workers alone need no more than the token.
+        plan.options
+            .listen
+            .is_some()
+            .then_some(&plan.options.shared),
     )
     .map_err(Trouble::Usage)?;
+    let admits_own = match (&config.tls, &config.expected_peer) {
+        (Some(tls), Some(expected)) => tls.identity().is_for(expected),
+        _ => true,
+    };
+    if plan.workers > 0 && !admits_own {
+        return Err(Trouble::Usage(
+            "--tls-peer does not admit this program's own certificate, which its local workers show: leave -j out, \
+             or --tls-peer"
+                .into(),
+        ));
+    }
     let name = plan.options.listen.as_deref().unwrap_or("127.0.0.1");
     Listener::bind(plan.addresses.as_slice(), config)
         .await

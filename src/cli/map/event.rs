@@ -12,7 +12,12 @@ use crate::cli::message::Outcome;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Workers may join here.
-    Listening(SocketAddr),
+    Listening {
+        /// The address.
+        address: SocketAddr,
+        /// With a certificate only.
+        tls: bool,
+    },
     /// A worker joined.
     Joined {
         /// Its name.
@@ -72,8 +77,14 @@ impl Event {
     /// What a person wants to know of it, if anything.
     pub fn sentence(&self) -> Option<String> {
         match self {
-            Self::Listening(address) => Some(format!(
-                "workers may join at any time with: handover work --connect {address}"
+            Self::Listening {
+                address,
+                tls: false,
+            } => Some(format!(
+                "workers may join at any time, over plain TCP, with: handover work --connect {address}"
+            )),
+            Self::Listening { address, tls: true } => Some(format!(
+                "workers may join at any time, over TLS, with: handover work --connect {address} --tls DIR"
             )),
             Self::Joined { worker, local, .. } => (!local).then(|| format!("{worker} joined")),
             Self::Left {
@@ -106,8 +117,8 @@ impl Event {
     /// It as JSON.
     pub fn json(&self) -> Value {
         match self {
-            Self::Listening(address) => {
-                json!({"event": "listening", "address": address.to_string()})
+            Self::Listening { address, tls } => {
+                json!({"event": "listening", "address": address.to_string(), "tls": tls})
             }
             Self::Joined { worker, local } => {
                 json!({"event": "joined", "worker": worker, "local": local})

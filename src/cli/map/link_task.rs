@@ -10,13 +10,14 @@ use super::ledger::Verdict;
 use super::output::Output;
 use super::run::{Run, Shared};
 use crate::Sender;
+use crate::cli::endpoint;
 use crate::cli::message::{self, Malformed, PieceKind, PieceMeta, ResultMeta, channels};
 use crate::net::{Code, Goodbye, Link, LinkEnd, NetError};
 use bytes::Bytes;
 
 /// Serves one worker until it is gone or the run is over.
 pub async fn serve(run: Shared, link: Link) {
-    let worker = link.peer().name.clone();
+    let worker = endpoint::worker_name(link.peer());
     let local = worker.starts_with("local ");
     run.ledger.workers_changed(true);
     run.tell(Event::Joined {

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::ledger::Verdict;
 use super::run::Shared;
+use crate::cli::endpoint::TlsFiles;
 use crate::cli::limits;
 use crate::cli::processes;
 
@@ -26,6 +27,8 @@ pub struct Recipe {
     pub token: Option<String>,
     /// The message limit.
     pub limit: usize,
+    /// With what the coordinator speaks TLS, and so its own workers too.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The local workers of a run.
@@ -117,8 +120,20 @@ impl Worker {
             .args(["--limit", &recipe.limit.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        // The listener may be on another address than loopback, but then the user has agreed already.
-        command.arg("--plain-tcp");
+        for name in TlsFiles::VARIABLES {
+            command.env_remove(name);
+        }
+        match &recipe.tls {
+            Some(tls) => command
+                .arg("--tls-certificate")
+                .arg(&tls.certificate)
+                .arg("--tls-key")
+                .arg(&tls.key)
+                .arg("--tls-authority")
+                .arg(&tls.authority),
+            // The listener may be on another address than loopback, but then the user has agreed already.
+            None => command.arg("--insecure-plain-tcp"),
+        };
         match &recipe.token {
             Some(token) => command.env("HANDOVER_TOKEN", token),
             None => command.env_remove("HANDOVER_TOKEN"),

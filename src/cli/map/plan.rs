@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::cli::command::{self, Template};
-use crate::cli::endpoint;
+use crate::cli::endpoint::{self, TlsFiles};
 use crate::cli::message::Job;
 use crate::cli::options::MapOptions;
 use crate::cli::units::Splitting;
@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     pub addresses: Vec<SocketAddr>,
     /// What a worker must show.
     pub token: Option<String>,
+    /// With what this end speaks TLS, where it listens for others.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Checks the options.
@@ -88,6 +90,8 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
     }
     let listen = options.listen.as_deref().unwrap_or("127.0.0.1:0");
     let addresses = endpoint::resolve(listen, &options.shared).map_err(Trouble::Usage)?;
+    let tls = TlsFiles::of(&options.shared.tls).map_err(Trouble::Usage)?;
+    let tls = tls.filter(|_| options.listen.is_some());
     let token = match (&options.shared.token, &options.listen) {
         (Some(token), _) => Some(token.clone()),
         // Nobody but the workers that this program starts has business at its port.
@@ -116,6 +120,7 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
         workers,
         addresses,
         token,
+        tls,
     })
 }
 
