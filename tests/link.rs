@@ -406,7 +406,10 @@ async fn a_message_of_a_lost_peer_that_nobody_has_taken_is_thrown_away() {
         puppet
             .say(Frame::Open {
                 channel: 3,
+                opening: 1,
                 name: "units",
+                type_name: "",
+                type_version: 0,
             })
             .await;
         {

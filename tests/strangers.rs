@@ -181,7 +181,10 @@ async fn a_violation_is_answered_with_its_reason_and_ends_the_link() {
     puppet
         .say(Frame::Open {
             channel: 0,
+            opening: 1,
             name: "units",
+            type_name: "",
+            type_version: 0,
         })
         .await;
     puppet

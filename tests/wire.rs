@@ -7,20 +7,25 @@ mod wires;
 
 use bytes::Bytes;
 use handover::wire::{
-    CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, Code, End, Frame, Goodbye, HANDSHAKE_BYTES_MAX,
-    HEADER_BYTES, Link, PAYLOAD_BYTES_MAX, Settlement,
+    CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, Code, Denial, End, Frame, Goodbye, HANDSHAKE_BYTES_MAX,
+    HEADER_BYTES, Link, PAYLOAD_BYTES_MAX, Reason, Settlement,
 };
 use proptest::prelude::*;
-use wires::{bytes_of, connected, feed, hello_bytes, settings, take_output};
+use wires::{bytes_of, connected, feed, hello_bytes, open_frame, settings, take_output};
 
 fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     let name = "[a-zäß ]{1,40}";
     let chunk = prop::collection::vec(any::<u8>(), 0..2000);
     prop_oneof![
-        (any::<u16>(), name).prop_map(|(channel, name)| bytes_of(&Frame::Open {
-            channel,
-            name: &name
-        })),
+        (any::<u16>(), any::<u64>(), name, "[a-z]{0,9}", any::<u32>()).prop_map(
+            |(channel, opening, name, type_name, type_version)| bytes_of(&Frame::Open {
+                channel,
+                opening,
+                name: &name,
+                type_name: &type_name,
+                type_version,
+            })
+        ),
         (any::<u16>(), any::<u64>(), any::<u64>()).prop_map(|(channel, messages, bytes)| bytes_of(
             &Frame::Grant {
                 channel,
@@ -59,6 +64,62 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
             bytes_of(&Frame::Goodbye(goodbye))
         }),
         Just(hello_bytes(b"token")),
+        any_later_frame(),
+    ]
+}
+
+/// A frame of the life of a session.
+fn any_later_frame() -> impl Strategy<Value = Vec<u8>> {
+    let place = || (0u16..3, 0u64..5);
+    let end = prop_oneof![Just(End::Sender), Just(End::Receiver)];
+    let reason = "[a-zäß ]{0,40}";
+    prop_oneof![
+        place().prop_map(|(channel, _)| bytes_of(&Frame::Revoke { channel })),
+        (place(), any::<u64>()).prop_map(|((channel, sequence), bytes)| bytes_of(
+            &Frame::Revoked {
+                channel,
+                sequence,
+                bytes
+            }
+        )),
+        place().prop_map(|(channel, sequence)| bytes_of(&Frame::Withdraw { channel, sequence })),
+        (place(), prop::collection::vec(0u64..5, 0..4)).prop_map(|((channel, sequence), open)| {
+            let open: Vec<_> = open.iter().map(|number| number.to_be_bytes()).collect();
+            bytes_of(&Frame::Settled {
+                channel,
+                sequence,
+                open: &open,
+            })
+        }),
+        (place(), 0u64..99, 0u64..5, any::<u64>()).prop_map(
+            |((channel, arrived), arrived_bytes, messages, bytes)| bytes_of(&Frame::Resume {
+                channel,
+                arrived,
+                arrived_bytes,
+                messages,
+                bytes
+            })
+        ),
+        Just(bytes_of(&Frame::Resumed)),
+        any::<u64>().prop_map(|number| bytes_of(&Frame::Ping(number))),
+        (0u64..4).prop_map(|number| bytes_of(&Frame::Pong(number))),
+        (place(), end, reason).prop_map(|((channel, _), end, reason)| bytes_of(&Frame::Poison {
+            channel,
+            end,
+            reason: Reason::new(&reason)
+        })),
+        (place(), any::<u16>(), reason).prop_map(|((channel, _), code, reason)| {
+            let denial = match code {
+                1 => Denial::Mismatch,
+                2 => Denial::NotAllowed,
+                _ => Denial::Other(code),
+            };
+            bytes_of(&Frame::Deny {
+                channel,
+                denial,
+                reason: Reason::new(&reason),
+            })
+        }),
     ]
 }
 
@@ -75,6 +136,7 @@ fn likely_frame() -> impl Strategy<Value = Vec<u8>> {
         }),
         2 => (0u16..3, small).prop_map(|(channel, sequence)| bytes_of(&Frame::Taken { channel, sequence })),
         1 => any_frame(),
+        3 => any_later_frame(),
         1 => prop::collection::vec(any::<u8>(), 0..40),
     ]
 }
@@ -110,7 +172,7 @@ proptest! {
         let sending = link.open("out").unwrap();
         for channel in 0..2 {
             let name = format!("in {channel}");
-            feed(&mut link, &bytes_of(&Frame::Open { channel, name: &name }), &[usize::MAX]).unwrap();
+            feed(&mut link, &bytes_of(&open_frame(channel, u64::from(channel) + 1, &name)), &[usize::MAX]).unwrap();
             let id = link.find(&name).unwrap();
             prop_assert!(link.grant(id, grants) <= CREDIT_MESSAGES_MAX as u64);
         }
@@ -140,7 +202,7 @@ proptest! {
             all.extend(hello_bytes(b""));
             for channel in 0..2 {
                 let name = format!("in {channel}");
-                all.extend(bytes_of(&Frame::Open { channel, name: &name }));
+                all.extend(bytes_of(&open_frame(channel, u64::from(channel) + 1, &name)));
             }
             let before = feed(&mut link, &all, cuts);
             for channel in 0..2 {

@@ -11,8 +11,8 @@ use handover::wire::{
     Hello, Limits, Link, Outcome, PAYLOAD_BYTES_MAX, Settlement, Token, Violation,
 };
 use wires::{
-    bytes_of, connected, events, feed, frames, hello_bytes, open_channel, pass, settings,
-    take_output,
+    bytes_of, connected, events, feed, frames, hello_bytes, open_channel, open_frame, pass,
+    settings, take_output,
 };
 
 #[test]
@@ -44,7 +44,7 @@ fn a_refused_peer_hears_why_and_nothing_else() {
 
 #[test]
 fn each_breach_of_the_protocol_has_its_name() {
-    let open = |channel, name| bytes_of(&Frame::Open { channel, name });
+    let open = |channel, name| bytes_of(&open_frame(channel, u64::from(channel) + 1, name));
     let data = |sequence, total, chunk: &[u8]| {
         bytes_of(&Frame::Data {
             channel: 0,
@@ -117,14 +117,16 @@ fn each_breach_of_the_protocol_has_its_name() {
         ),
         (
             vec![named.clone(), data(1, 2, b"")],
-            "a chunk of message 1 on channel 0 does not fit what came before it",
+            "message 1 on channel 0 came without credit",
         ),
         (
             vec![named.clone(), close(End::Sender), close(End::Sender)],
             "channel 0 was closed twice, at neither end, or in the middle of a message",
         ),
         (
-            vec![vec![1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7]],
+            vec![vec![
+                1, 2, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 1, 7, 0, 0, 0, 0, 0,
+            ]],
             "the name of channel 0 is not 1 to 128 bytes of printable UTF-8",
         ),
     ];
@@ -133,6 +135,7 @@ fn each_breach_of_the_protocol_has_its_name() {
         strict.limits = Limits::default().with_message_bytes(1000).with_channels(16);
         let (mut link, _) = connected(strict, settings("b"));
         link.open("out").unwrap();
+        take_output(&mut link);
         let violation = feed(&mut link, &breach.concat(), &[usize::MAX]).unwrap_err();
         assert_eq!(violation.to_string(), message);
         link.goodbye(violation.goodbye());
@@ -150,15 +153,7 @@ fn each_breach_of_the_protocol_has_its_name() {
 fn a_chunk_beyond_its_message_or_its_bytes_is_a_breach_in_the_middle_too() {
     for (second, sequence) in [(&b"xyz"[..], 1), (b"", 1), (b"x", 2)] {
         let (mut link, _) = connected(settings("a"), settings("b"));
-        feed(
-            &mut link,
-            &bytes_of(&Frame::Open {
-                channel: 0,
-                name: "in",
-            }),
-            &[usize::MAX],
-        )
-        .unwrap();
+        feed(&mut link, &bytes_of(&open_frame(0, 1, "in")), &[usize::MAX]).unwrap();
         link.grant(link.find("in").unwrap(), 2);
         let first = bytes_of(&Frame::Data {
             channel: 0,
@@ -187,15 +182,7 @@ fn a_chunk_beyond_its_message_or_its_bytes_is_a_breach_in_the_middle_too() {
 #[test]
 fn the_buffer_of_a_message_grows_with_what_arrives_and_not_with_what_is_claimed() {
     let (mut link, _) = connected(settings("a"), settings("b"));
-    feed(
-        &mut link,
-        &bytes_of(&Frame::Open {
-            channel: 0,
-            name: "in",
-        }),
-        &[usize::MAX],
-    )
-    .unwrap();
+    feed(&mut link, &bytes_of(&open_frame(0, 1, "in")), &[usize::MAX]).unwrap();
     link.grant(link.find("in").unwrap(), 1);
     let claim = bytes_of(&Frame::Data {
         channel: 0,
@@ -343,6 +330,8 @@ fn a_hello_with_a_bad_name_is_refused() {
             name,
             session: 0,
             incarnation: 0,
+            epoch: 1,
+            lease_ms: 100,
             message_bytes: 1,
             channels: 1,
             token: b"",

@@ -172,21 +172,31 @@ impl Core {
                 }
                 Some(key)
             }
-            Event::ReceiverClosed(id) => {
+            Event::ReceiverClosed(id)
+            | Event::ReceiverPoisoned { channel: id, .. }
+            | Event::Denied { channel: id, .. } => {
                 let key = self.sends.clear(id.number())?;
                 if let Some(Port::Out(port)) = self.port_mut(key) {
                     port.closed = true;
                 }
                 Some(key)
             }
-            Event::SenderClosed(id) => {
+            Event::SenderClosed(id) | Event::SenderPoisoned { channel: id, .. } => {
                 let key = self.receives.get(id.number())?;
                 if let Some(Port::In(port)) = self.port_mut(key) {
                     port.closed = true;
                 }
                 Some(key)
             }
-            Event::Welcome | Event::Goodbye(_) => None,
+            // The message is offered to local receivers, of whom one will take it or go.
+            Event::Withdraw { .. } => None,
+            // A link of one connection that revokes nothing; the driver looks at its end.
+            Event::Welcome
+            | Event::Resume(_)
+            | Event::Resumed
+            | Event::Revoked(_)
+            | Event::Goodbye(_)
+            | Event::Lost(_) => None,
         }
     }
 

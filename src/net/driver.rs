@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -26,6 +26,12 @@ pub(super) struct Driver {
     stream: Stream,
     close_timeout: Duration,
     parting: Option<Parting>,
+    /// Where the wire's time begins.
+    began: Instant,
+    /// When the wire wants to be told the time, or earlier: it is set only when it has gone off, so that a message
+    /// costs no setting of a timer.
+    alarm: Pin<Box<Sleep>>,
+    alarm_is_off: bool,
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
     /// Held for as long as the connection lasts.
@@ -54,15 +60,43 @@ impl Driver {
             stream,
             close_timeout,
             parting: None,
+            began: Instant::now(),
+            alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm_is_off: false,
             unheard: true,
             _place: place,
         }
     }
 
+    /// Tells the wire the time.
+    fn tick(&mut self, context: &mut Context<'_>) {
+        let now = self.began.elapsed();
+        let over = self.shared.with(|core| {
+            core.wire.tick(now);
+            core.wire.is_over()
+        });
+        self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
+        self.unheard |= over;
+    }
+
+    /// Sets the alarm anew if it has gone off. Returns whether it has gone off again already.
+    fn set_alarm(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.alarm_is_off {
+            return false;
+        }
+        let Some(at) = self.shared.with(|core| core.wire.deadline()) else {
+            return false;
+        };
+        self.alarm_is_off = false;
+        self.alarm.as_mut().reset((self.began + at).into());
+        self.tick(context);
+        self.alarm_is_off
+    }
+
     /// Returns whether there may be more to do at once.
     fn turn(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
         if std::mem::take(&mut self.unheard) {
-            self.hear();
+            self.hear()?;
         }
         self.obey()?;
         self.shared.poll_pumps();
@@ -72,8 +106,14 @@ impl Driver {
         ControlFlow::Continue(wrote || read)
     }
 
-    fn hear(&mut self) {
+    fn hear(&mut self) -> ControlFlow<LinkEnd> {
         match self.shared.hear() {
+            Some(end @ LinkEnd::Silent(_)) => {
+                // Nothing that is said now would be heard.
+                socket::abandon(&self.stream);
+                let end = self.parting.take().map_or(end, |parting| parting.end);
+                return ControlFlow::Break(end);
+            }
             Some(end @ LinkEnd::PeerClosed(_)) => {
                 self.part(end, Goodbye::done());
                 if let Some(parting) = &mut self.parting {
@@ -90,6 +130,7 @@ impl Driver {
             }
             None => {}
         }
+        ControlFlow::Continue(())
     }
 
     fn obey(&mut self) -> ControlFlow<LinkEnd> {
@@ -207,6 +248,7 @@ impl Future for Driver {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
         driver.shared.wakes.rise();
+        driver.tick(context);
         loop {
             match driver.turn(context) {
                 ControlFlow::Break(end) => {
@@ -215,6 +257,9 @@ impl Future for Driver {
                 }
                 ControlFlow::Continue(true) => {}
                 ControlFlow::Continue(false) => {
+                    if driver.set_alarm(context) {
+                        continue;
+                    }
                     if driver.shared.wakes.sleep(context.waker()) {
                         return Poll::Pending;
                     }

@@ -23,6 +23,11 @@ pub enum NetError {
     /// The peer does not speak the protocol, or not this version, or breaks it, or is not admitted.
     #[error("{0}")]
     Violation(#[from] Violation),
+    /// The peer wants to go on with a session that this side does not know.
+    #[error(
+        "the peer wants to go on with a session that is not known here: it has to begin a new one"
+    )]
+    UnknownSession,
     /// The peer does not want the link, and said why.
     #[error("the peer refused the link: {0}")]
     Refused(Goodbye),
@@ -85,6 +90,8 @@ pub enum LinkEnd {
     PeerClosed(Goodbye),
     /// The connection broke, or the peer closed it without a goodbye, as when its process is killed.
     Lost(Arc<io::Error>),
+    /// Nothing was heard of the peer for the whole [lease](super::Config::lease).
+    Silent(Duration),
     /// The peer broke the protocol.
     Violation(Violation),
     /// [`Link::abort`](super::Link::abort) was called, or the runtime of the link was shut down.
@@ -103,6 +110,7 @@ impl fmt::Display for LinkEnd {
             Self::Closed(goodbye) => write!(f, "this side said goodbye: {goodbye}"),
             Self::PeerClosed(goodbye) => write!(f, "the peer said goodbye: {goodbye}"),
             Self::Lost(error) => write!(f, "the connection was lost: {error}"),
+            Self::Silent(lease) => write!(f, "the peer was silent for {lease:?}"),
             Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::Aborted => f.write_str("this side aborted it"),
         }

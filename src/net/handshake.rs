@@ -252,6 +252,7 @@ async fn shake_hands(
     if let Err(error) = result {
         wire.goodbye(match &error {
             NetError::Violation(violation) => violation.goodbye(),
+            NetError::UnknownSession => Goodbye::unknown_session(),
             NetError::Timeout(_) => Goodbye::new(Code::Timeout, &error.to_string()),
             _ => Goodbye::leaving(""),
         });
@@ -285,6 +286,7 @@ async fn converse(wire: &mut WireLink, stream: &mut Stream) -> Result<(), NetErr
     loop {
         match wire.poll_event()? {
             Some(Event::Welcome) => return Ok(()),
+            Some(Event::Resume(_)) => return Err(NetError::UnknownSession),
             Some(Event::Goodbye(goodbye)) => return Err(NetError::Refused(goodbye)),
             Some(_) | None => {}
         }

@@ -5,7 +5,7 @@
 //! - A pump that waits is marked whenever what it waits for may have come: by its waker for local channels, by
 //!   the driver for the wire.
 
-use std::{future::Future, sync::Arc, task::Poll};
+use std::{future::Future, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -166,6 +166,10 @@ impl Shared {
                 match core.wire.poll_event() {
                     Ok(None) => return None,
                     Ok(Some(Event::Goodbye(goodbye))) => return Some(LinkEnd::PeerClosed(goodbye)),
+                    Ok(Some(Event::Lost(_))) => {
+                        let lease = core.wire.peer().map_or(Duration::ZERO, |peer| peer.lease);
+                        return Some(LinkEnd::Silent(lease));
+                    }
                     Ok(Some(event)) => {
                         if let Some(goodbye) = self.denied(core, &event) {
                             return Some(LinkEnd::Closed(goodbye));

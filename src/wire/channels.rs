@@ -87,6 +87,28 @@ impl<C> Channels<C> {
         0..u16::try_from(self.slots.len()).unwrap_or(u16::MAX)
     }
 
+    /// The open channels with their numbers.
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (u16, &mut C)> {
+        let numbers = self.numbers();
+        numbers
+            .zip(&mut self.slots)
+            .filter_map(|(number, slot)| Some((number, slot.as_mut()?)))
+    }
+
+    /// Removes the channels that `keep` does not want.
+    pub(super) fn retain(&mut self, keep: impl Fn(&C) -> bool) {
+        for channel in self.numbers() {
+            if self.get(channel).is_some_and(|state| !keep(state)) {
+                self.remove(channel);
+            }
+        }
+    }
+
+    /// Nothing is to be said on a connection that is gone.
+    pub(super) fn clear_ready(&mut self) {
+        self.ready.clear();
+    }
+
     pub(super) fn mark_ready(&mut self, channel: u16) {
         self.ready.insert(channel);
     }

@@ -123,6 +123,47 @@ pub enum Violation {
         /// The number of the message.
         sequence: u64,
     },
+    /// An OPEN whose opening number does not fit: not above the last one, or that of another channel.
+    #[error("channel {channel} was opened with the opening number {opening}, which does not fit")]
+    BadOpening {
+        /// The number of the channel.
+        channel: u16,
+        /// The opening number.
+        opening: u64,
+    },
+    /// A RESUME that was not asked for, or does not fit what was sent.
+    #[error("a RESUME came for channel {0} that does not fit what was sent there")]
+    BadResume(u16),
+    /// A RESUMED on a first connection, or a second one.
+    #[error("a RESUMED came that nothing called for")]
+    BadResumed,
+    /// The peer forgot a channel of which it cannot know the outcomes.
+    #[error("channel {0} was not opened again, and is not over")]
+    NotReopened(u16),
+    /// A REVOKED that was not asked for, or does not fit what arrived.
+    #[error("a REVOKED came for channel {0} that does not fit")]
+    BadRevoked(u16),
+    /// A WITHDRAW of a message that was not sent and is not the next one.
+    #[error("message {sequence} on channel {channel} was withdrawn, and was never begun")]
+    BadWithdraw {
+        /// The number of the channel.
+        channel: u16,
+        /// The number of the message.
+        sequence: u64,
+    },
+    /// A SETTLED of outcomes that were never said.
+    #[error(
+        "outcomes up to message {sequence} on channel {channel} were confirmed that were never said"
+    )]
+    BadSettled {
+        /// The number of the channel.
+        channel: u16,
+        /// The number of the message.
+        sequence: u64,
+    },
+    /// A PONG that answers no PING.
+    #[error("a PONG came that answers no PING")]
+    BadPong,
     /// A CLOSE that names no end, comes a second time, or in the middle of a message.
     #[error("channel {0} was closed twice, at neither end, or in the middle of a message")]
     BadClose(u16),

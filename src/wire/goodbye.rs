@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::limits::REASON_BYTES_MAX;
+use super::reason::Reason;
 
 /// The kind of a [`Goodbye`], a number on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,10 @@ pub enum Code {
     Violation,
     /// 5: the peer took too long for its handshake.
     Timeout,
+    /// 6: the side does not know the session that the peer wants to go on with, or it is over.
+    UnknownSession,
+    /// 7: the side has seen a later connection of the session.
+    StaleEpoch,
     /// Any other number: a reason that this version does not know.
     Other(u16),
 }
@@ -33,6 +37,8 @@ impl Code {
             Self::Version => 3,
             Self::Violation => 4,
             Self::Timeout => 5,
+            Self::UnknownSession => 6,
+            Self::StaleEpoch => 7,
             Self::Other(number) => number,
         }
     }
@@ -45,6 +51,8 @@ impl Code {
             3 => Self::Version,
             4 => Self::Violation,
             5 => Self::Timeout,
+            6 => Self::UnknownSession,
+            7 => Self::StaleEpoch,
             _ => Self::Other(number),
         }
     }
@@ -57,6 +65,8 @@ impl Code {
             Self::Version => "version mismatch",
             Self::Violation => "protocol violation",
             Self::Timeout => "handshake timeout",
+            Self::UnknownSession => "unknown session",
+            Self::StaleEpoch => "stale epoch",
             Self::Other(_) => "another reason",
         }
     }
@@ -66,28 +76,17 @@ impl Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goodbye {
     code: Code,
-    reason: String,
+    reason: Reason,
 }
 
 impl Goodbye {
     /// A goodbye with a sentence for people. Control characters in `reason` become spaces, and it is cut to
-    /// [`REASON_BYTES_MAX`] bytes.
+    /// [`REASON_BYTES_MAX`](super::REASON_BYTES_MAX) bytes.
     #[must_use]
     pub fn new(code: Code, reason: &str) -> Self {
-        let mut clean = String::new();
-        for character in reason.chars() {
-            if clean.len() + character.len_utf8() > REASON_BYTES_MAX {
-                break;
-            }
-            clean.push(if character.is_control() {
-                ' '
-            } else {
-                character
-            });
-        }
         Self {
             code,
-            reason: clean,
+            reason: Reason::new(reason),
         }
     }
 
@@ -103,6 +102,12 @@ impl Goodbye {
         Self::new(Code::Leaving, reason)
     }
 
+    /// The goodbye of a listener that does not know the session that a dialer wants to go on with.
+    #[must_use]
+    pub fn unknown_session() -> Self {
+        Self::new(Code::UnknownSession, "")
+    }
+
     /// What kind of goodbye it is.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -112,7 +117,7 @@ impl Goodbye {
     /// The sentence for people, which may be empty. It has no control characters.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        self.reason.as_str()
     }
 }
 
@@ -122,7 +127,7 @@ impl fmt::Display for Goodbye {
         if let Code::Other(number) = self.code {
             write!(f, " ({number})")?;
         }
-        if !self.reason.is_empty() {
+        if !self.reason.as_str().is_empty() {
             write!(f, ": {}", self.reason)?;
         }
         Ok(())
@@ -134,14 +139,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_safe_to_print_and_short() {
+    fn a_goodbye_is_told_in_one_line() {
         let goodbye = Goodbye::new(Code::Leaving, "a\x1b[2Jb\nc");
         assert_eq!(goodbye.to_string(), "leaving: a [2Jb c");
-        let long = "é".repeat(REASON_BYTES_MAX);
-        assert_eq!(
-            Goodbye::new(Code::Done, &long).reason().len(),
-            REASON_BYTES_MAX
-        );
     }
 
     #[test]

@@ -1,31 +1,31 @@
-//! One connection: bytes in, events out; orders in, bytes out.
+//! One session: bytes in, events out; orders in, bytes out; one connection after the other.
 //!
 //! # Invariants
 //!
 //! - New frames are generated only when the socket has taken all earlier ones.
 //! - After a violation, or the peer's GOODBYE, nothing of what the peer says is kept.
+//! - What was read from an earlier connection, or was to be written to it, is gone before the next one begins.
 
-use bytes::Bytes;
+use std::time::Duration;
 
 use super::{
-    error::{MessageTooLong, OpenError, Violation},
-    event::{Counters, Event, Outcome, PeerHello, ReceiveId, SendId, Settings, Settlement},
-    frame::{Frame, channel_name},
-    goodbye::Goodbye,
+    error::Violation,
+    event::{Counters, Event, Lost, PeerHello, ReceiveId, Resumption, Settings},
+    frame::Frame,
+    goodbye::{Code, Goodbye},
     input::Input,
     limits::{HANDSHAKE_BYTES_MAX, INPUT_BYTES_MAX, PREAMBLE_BYTES},
     output::Output,
     receive::ReceiveChannel,
-    send::SendChannel,
     state::{Role, State},
 };
 
-/// The state of one connection.
+/// The state of one session, and of the connection that carries it now.
 #[derive(Debug)]
 pub struct Link {
     input: Input,
-    output: Output,
-    state: State,
+    pub(super) output: Output,
+    pub(super) state: State,
 }
 
 impl Link {
@@ -57,45 +57,68 @@ impl Link {
         self.input.space()
     }
 
-    /// Says that the first `count` bytes of [`input`](Self::input) were read from the socket.
+    /// Says that the first `count` bytes of [`input`](Self::input) were read from the socket, at the time of the
+    /// last [`tick`](Self::tick).
     pub fn received(&mut self, count: usize) {
+        if !self.state.connection.up {
+            return;
+        }
         self.input.filled(count);
         self.state.counters.bytes_read += count as u64;
+        if count > 0 && self.state.connection.hello_heard {
+            self.state.life.heard();
+        }
     }
 
-    /// The next thing that the bytes read so far mean, or `None` if more are needed.
+    /// The next thing that the bytes read so far, or the time, mean, or `None` if more are needed.
     ///
     /// # Errors
     ///
     /// The [`Violation`] that the bytes are. The link throws away whatever else comes; the caller says
-    /// [`goodbye`](Self::goodbye) with [`Violation::goodbye`].
+    /// [`goodbye`](Self::goodbye) with [`Violation::goodbye`]. If it came before the handshake of a later
+    /// connection was complete, only that connection is of no use; else the session is over.
     pub fn poll_event(&mut self) -> Result<Option<Event>, Violation> {
-        let result = self.next_event();
-        if let Err(violation) = &result {
-            self.state.deaf = true;
-            self.state.mute |= matches!(violation, Violation::Stranger(_));
-        }
-        if self.state.deaf {
+        if let Some(lost) = self.state.life.tell_loss() {
+            self.state.connection.deaf = true;
             self.input.consume(self.input.bytes().len());
+            return Ok(Some(Event::Lost(lost)));
+        }
+        let result = self.next_event();
+        let connection = &mut self.state.connection;
+        if let Err(violation) = &result {
+            connection.deaf = true;
+            connection.mute |= matches!(violation, Violation::Stranger(_));
+            self.state.broken |= connection.hello_heard || !connection.resuming;
+        }
+        if connection.deaf {
+            self.input.consume(self.input.bytes().len());
+        }
+        if matches!(result, Ok(None))
+            && let Some(lost) = self.state.life.tell_loss()
+        {
+            return Ok(Some(Event::Lost(lost)));
         }
         result
     }
 
     fn next_event(&mut self) -> Result<Option<Event>, Violation> {
-        if !self.state.deaf && !self.state.preamble_seen {
+        if !self.state.connection.deaf && !self.state.connection.preamble_seen {
             if !self.state.read_preamble(self.input.bytes())? {
                 return Ok(None);
             }
             self.input.consume(PREAMBLE_BYTES);
         }
-        while !self.state.deaf {
+        while !self.state.connection.deaf && self.state.wants.is_none() {
             let Some((frame, length)) = Frame::decode(self.input.bytes())? else {
                 break;
             };
             let event = self.state.act(frame)?;
             self.input.consume(length);
-            if event == Some(Event::Welcome) {
+            if self.state.connection.hello_heard {
                 self.input.raise_limit(INPUT_BYTES_MAX);
+            }
+            if self.state.life.lost.is_some() {
+                self.state.connection.deaf = true;
             }
             if event.is_some() {
                 return Ok(event);
@@ -115,206 +138,142 @@ impl Link {
         self.output.bytes()
     }
 
-    /// Says that the socket took the first `count` bytes of [`output`](Self::output).
+    /// Says that the socket took the first `count` bytes of [`output`](Self::output), at the time of the last
+    /// [`tick`](Self::tick).
     pub fn wrote(&mut self, count: usize) {
         self.output.wrote(count);
         self.state.counters.bytes_written += count as u64;
+        if count > 0 {
+            self.state.life.said();
+        }
     }
 
-    // ---- Channels that this side sends on ----
+    // ---- Connections ----
 
-    /// Opens a channel to send on.
+    /// The connection is gone, or is of no use any more. The session waits for the next one.
+    pub fn disconnected(&mut self) {
+        let written = self.output.written();
+        self.state.disconnected(written);
+        self.output.reset();
+        self.input = Input::new(HANDSHAKE_BYTES_MAX);
+    }
+
+    /// Begins the next connection of the session, on which this side speaks first. The one before counts as
+    /// [`disconnected`](Self::disconnected). Returns false, and does nothing, if this side is the listener, the session is over or its
+    /// first handshake was never complete.
+    pub fn reconnect(&mut self) -> bool {
+        let possible =
+            self.state.role == Role::Dialer && self.state.peer.is_some() && !self.state.is_over();
+        if possible {
+            self.disconnected();
+            self.state.connected(self.state.epoch + 1);
+        }
+        possible
+    }
+
+    /// What the peer of a listener's new connection wants to go on with, if it is that.
+    #[must_use]
+    pub fn wants(&self) -> Option<Resumption> {
+        self.state.wants
+    }
+
+    /// Goes on with this session on `connection`, whose peer [`wants`](Self::wants) that. What was read from the
+    /// connection before counts no more, so its socket must not be read any more.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; as many channels are allowed as both sides allow, none before the handshake.
-    pub fn open(&mut self, name: &str) -> Result<SendId, OpenError> {
-        self.check_name(name)?;
-        let sends = &mut self.state.sends;
-        if sends.iter().any(|channel| channel.name() == name) {
-            return Err(OpenError::InUse(name.to_owned()));
-        }
-        let limit = if self.state.peer.is_some() {
-            sends.limit()
-        } else {
-            0
+    /// The connection, if it cannot be one of this session: it has its [`goodbye`](Self::goodbye) to say.
+    pub fn resume(&mut self, mut connection: Self) -> Result<(), Box<Self>> {
+        let refuse = |mut connection: Self, code| {
+            connection.goodbye(Goodbye::new(code, ""));
+            Err(Box::new(connection))
         };
-        let channel = (limit > 0)
-            .then(|| sends.add(SendChannel::new(name.to_owned())))
-            .flatten()
-            .ok_or(OpenError::TooMany(limit))?;
-        sends.mark_ready(channel);
-        Ok(SendId(channel))
-    }
-
-    /// Whether `name` may be the name of a channel.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::BadName`] if it may not.
-    pub fn check_name(&self, name: &str) -> Result<(), OpenError> {
-        match channel_name(name.as_bytes()) {
-            Some(_) => Ok(()),
-            None => Err(OpenError::BadName(name.to_owned())),
-        }
-    }
-
-    /// How many channels the peer may open to this side.
-    #[must_use]
-    pub fn channels_max(&self) -> u16 {
-        self.state.receives.limit()
-    }
-
-    /// Whether the peer has granted a message on this channel that did not begin yet.
-    #[must_use]
-    pub fn has_credit(&self, channel: SendId) -> bool {
-        self.state.goodbye.is_none()
-            && self
-                .state
-                .sends
-                .get(channel.0)
-                .is_some_and(SendChannel::has_credit)
-    }
-
-    /// Begins to send a message, within credit; returns its number on the channel.
-    ///
-    /// # Errors
-    ///
-    /// [`MessageTooLong`] if the peer does not accept messages of that length; nothing has changed then.
-    ///
-    /// # Panics
-    ///
-    /// If [`has_credit`](Self::has_credit) does not hold.
-    pub fn send(&mut self, channel: SendId, message: Bytes) -> Result<u64, MessageTooLong> {
-        let limit = self.message_bytes_max();
-        if message.len() as u64 > u64::from(limit) {
-            return Err(MessageTooLong {
-                bytes: message.len(),
-                limit,
-            });
-        }
-        assert!(
-            self.has_credit(channel),
-            "a message was sent without credit"
-        );
-        let sends = &mut self.state.sends;
-        sends.mark_ready(channel.0);
-        match sends.get_mut(channel.0) {
-            Some(state) => Ok(state.begin(message)),
-            None => unreachable!("a channel with credit is open"),
-        }
-    }
-
-    /// The longest message that the peer accepts, in bytes; 0 before the handshake.
-    #[must_use]
-    pub fn message_bytes_max(&self) -> u32 {
-        self.state
-            .peer
-            .as_ref()
-            .map_or(0, |peer| peer.message_bytes)
-    }
-
-    /// Sends no more on this channel than has begun. Its name may be used again when the peer has answered.
-    pub fn close_send(&mut self, channel: SendId) {
-        if let Some(state) = self.state.sends.get_mut(channel.0) {
-            state.close();
-            self.state.sends.mark_ready(channel.0);
-        }
-    }
-
-    /// Whether message `sequence`, which is not settled, was given to the socket in whole or is about to be. If
-    /// not, it never will be once this side has said [`goodbye`](Self::goodbye).
-    #[must_use]
-    pub fn has_left(&self, channel: SendId, sequence: u64) -> bool {
-        let state = self.state.sends.get(channel.0);
-        state.is_some_and(|state| state.end_of(sequence).is_some()) && !self.state.peer_said_goodbye
-    }
-
-    /// What can be said of message `sequence` if the link ends now and no [`Event::Settled`] has named it.
-    #[must_use]
-    pub fn outcome(&self, channel: SendId, sequence: u64) -> Outcome {
-        let end = self
-            .state
-            .sends
-            .get(channel.0)
-            .and_then(|state| state.end_of(sequence));
-        match end {
-            Some(end) if end <= self.output.written() && !self.state.peer_said_goodbye => {
-                Outcome::InDoubt
-            }
-            _ => Outcome::NotTaken,
-        }
-    }
-
-    // ---- Channels that this side receives on ----
-
-    /// The name under which the peer opened the channel.
-    #[must_use]
-    pub fn name(&self, channel: ReceiveId) -> Option<&str> {
-        self.state.receives.get(channel.0).map(ReceiveChannel::name)
-    }
-
-    /// Grants up to `messages` more messages of any length within this side's limit; returns how many, since
-    /// no more than [`CREDIT_MESSAGES_MAX`](super::CREDIT_MESSAGES_MAX) may be open at once.
-    pub fn grant(&mut self, channel: ReceiveId, messages: u64) -> u64 {
-        let message_bytes = self.state.settings.limits.message_bytes;
-        let receives = &mut self.state.receives;
-        let Some(state) = receives.get_mut(channel.0) else {
-            return 0;
+        let ours = |wanted: &Resumption| wanted.session == self.state.settings.session;
+        let wanted = connection.state.wants.filter(ours);
+        let (Some(wanted), Some(peer)) = (wanted, &self.state.peer) else {
+            return refuse(connection, Code::UnknownSession);
         };
-        let granted = state.grant(messages, message_bytes);
-        receives.mark_ready(channel.0);
-        granted
-    }
-
-    /// Says what became of message `sequence`; without effect if that is known already.
-    pub fn settle(&mut self, channel: ReceiveId, sequence: u64, settlement: Settlement) {
-        let Some(state) = self.state.receives.get_mut(channel.0) else {
-            return;
-        };
-        if state.settle(sequence, settlement) {
-            self.state.counters.messages_received += u64::from(settlement == Settlement::Taken);
-            self.state.receives.mark_ready(channel.0);
+        if wanted.incarnation != peer.incarnation {
+            self.state.life.lose(Lost::OtherProcess);
         }
-    }
-
-    /// The channel that the peer opened under `name`, if it is open.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<ReceiveId> {
-        let mut numbers = self.state.receives.numbers();
-        let number = numbers.find(|number| {
-            let channel = self.state.receives.get(*number);
-            channel.is_some_and(|channel| channel.name() == name)
-        });
-        number.map(ReceiveId)
-    }
-
-    /// Whether the peer sends no more on this channel.
-    #[must_use]
-    pub fn is_sender_closed(&self, channel: ReceiveId) -> bool {
-        self.state
-            .receives
-            .get(channel.0)
-            .is_none_or(ReceiveChannel::is_peer_closed)
-    }
-
-    /// Receives no more on this channel: what is under way is thrown away, and the peer keeps it.
-    pub fn close_receive(&mut self, channel: ReceiveId) {
-        if let Some(state) = self.state.receives.get_mut(channel.0) {
-            state.close();
-            self.state.receives.mark_ready(channel.0);
+        if self.state.is_over() {
+            return refuse(connection, Code::UnknownSession);
         }
+        if wanted.epoch <= self.state.epoch {
+            return refuse(connection, Code::StaleEpoch);
+        }
+        self.disconnected();
+        self.state.connected(wanted.epoch);
+        self.state.connection.preamble_seen = true;
+        self.state.connection.hello_heard = true;
+        self.state.life.heard();
+        self.state.counters.bytes_read += connection.state.counters.bytes_read;
+        std::mem::swap(&mut self.input, &mut connection.input);
+        self.input.raise_limit(INPUT_BYTES_MAX);
+        Ok(())
     }
 
-    // ---- The link ----
+    /// Which connection of the session is the newest, from 1.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch
+    }
 
-    /// What the peer said in its HELLO, once the handshake is complete.
+    /// Whether a connection is there, and its handshake complete.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.state.connection.is_open()
+    }
+
+    /// Whether the session is over on this side, so that no connection can go on with it: the peer has said its
+    /// last word or broke the protocol, or the session is [`Lost`].
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state.is_over()
+    }
+
+    // ---- Time ----
+
+    /// Says that it is `now`, counted from any fixed moment.
+    pub fn tick(&mut self, now: Duration) {
+        let known = self.state.peer.is_some() && !self.state.is_over();
+        let connected = self.may_ping();
+        self.state.life.tick(now, known, connected);
+    }
+
+    /// When to [`tick`](Self::tick) next at the latest; `None` if time means nothing to this link.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let known = self.state.peer.is_some() && !self.state.is_over();
+        known.then(|| self.state.life.deadline(self.may_ping()))
+    }
+
+    fn may_ping(&self) -> bool {
+        self.state.connection.is_open() && !self.state.connection.goodbye_said
+    }
+
+    /// Whether a process of this side may take a message now: not if the peer was silent for half the lease,
+    /// for soon it may give up and count what it sent as in doubt.
+    #[must_use]
+    pub fn may_take(&self, now: Duration) -> bool {
+        self.state.peer.is_some() && self.state.life.may_take(now)
+    }
+
+    /// How long the newest PING took to be answered.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.state.life.round_trip()
+    }
+
+    // ---- The session ----
+
+    /// What the peer said in its first HELLO, once the handshake is complete.
     #[must_use]
     pub fn peer(&self) -> Option<&PeerHello> {
         self.state.peer.as_ref()
     }
 
-    /// Ends the link: receives no more on any channel, says what is settled, then the goodbye.
+    /// Ends the session: receives no more on any channel, says what is settled, then the goodbye.
     /// What the peer says of this side's messages is still heard. The first goodbye counts.
     pub fn goodbye(&mut self, goodbye: Goodbye) {
         if self.state.goodbye.is_some() {
@@ -329,12 +288,13 @@ impl Link {
     /// Whether this side has said its goodbye, and the socket took all of it.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        let connection = &self.state.connection;
         self.state.goodbye.is_some()
-            && (self.state.goodbye_said || self.state.mute)
+            && (connection.goodbye_said || connection.mute)
             && self.output.is_empty()
     }
 
-    /// How much has crossed the link.
+    /// How much has crossed the link, on all its connections.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.state.counters
@@ -350,5 +310,18 @@ impl Link {
                 .iter()
                 .map(ReceiveChannel::bytes_held)
                 .sum::<usize>()
+    }
+
+    /// How many message bytes are granted and did not arrive, or arrived and are not settled: at most
+    /// [`Limits::budget_bytes`](super::Limits::budget_bytes) and one message.
+    #[must_use]
+    pub fn bytes_reserved(&self) -> u64 {
+        let reserved = self.state.receives.iter().map(ReceiveChannel::reserved);
+        debug_assert_eq!(
+            reserved.sum::<u64>(),
+            self.state.budget.used(),
+            "the budget's sum is that of its channels"
+        );
+        self.state.budget.used()
     }
 }

@@ -36,6 +36,13 @@ impl Output {
         }
     }
 
+    /// Begins anew, for another connection.
+    pub(super) fn reset(&mut self) {
+        self.buffer.clear();
+        self.start = 0;
+        self.before = 0;
+    }
+
     /// The buffer to append frames to, which must be empty to begin with.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         debug_assert!(

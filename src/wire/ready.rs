@@ -25,6 +25,10 @@ impl ReadySet {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     pub(crate) fn has_any(&self) -> bool {
         self.words.iter().any(|word| *word != 0)
     }

@@ -3,17 +3,20 @@
 //! # Invariants
 //!
 //! - At most one message is being put together, and its buffer holds only bytes that arrived.
-//! - Between the last grant and the last settlement written there are at most `CREDIT_MESSAGES_MAX` messages; so
-//!   neither list below is longer.
-//! - Each whole message is in `delivered` until it is settled, then in `settled` until that is written.
+//! - At most `CREDIT_MESSAGES_MAX` messages are granted and not confirmed; so neither list below is longer.
+//! - Each whole message is in `delivered` until it is settled, then in `outcomes` until its sender has confirmed
+//!   that.
+//! - On a resumed connection nothing is said before the peer has opened the channel again; then RESUME is first.
 
 use bytes::Bytes;
 
 use super::{
+    assembly::Assembly,
+    ending::Ending,
     error::Violation,
-    event::Settlement,
+    event::{MessageType, Settlement},
     frame::{End, Frame},
-    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX},
+    limits::CREDIT_MESSAGES_MAX,
 };
 
 #[derive(Debug)]
@@ -23,50 +26,97 @@ use super::{
 )]
 pub(super) struct ReceiveChannel {
     name: String,
+    message_type: MessageType,
+    opening: u64,
+    /// OPEN came on this connection.
+    open_here: bool,
+    /// It is over, and known no more, but for the answer to a peer that does not know that.
+    stub: bool,
+    resume_unsaid: bool,
     /// The number of the last message granted.
     messages_granted: u64,
     /// The sum of message bytes granted.
     bytes_granted: u64,
     grant_unsaid: bool,
+    revoke: Revoke,
     /// The number of the last message of which something arrived.
     messages_begun: u64,
     /// The sum of message bytes that arrived.
     bytes_arrived: u64,
-    /// How many settlements were written.
-    settlements_said: u64,
+    /// The same, of messages that arrived in whole.
+    bytes_whole: u64,
     assembly: Option<Assembly>,
-    delivered: Vec<u64>,
-    settled: Vec<(u64, Settlement)>,
-    closing: bool,
+    /// The messages that arrived and are not settled, with their lengths.
+    delivered: Vec<(u64, u64)>,
+    outcomes: Vec<(u64, Settlement)>,
+    /// So many of the outcomes, from the first on, were said on this connection, and on any.
+    said_here: usize,
+    said: usize,
+    /// How many messages' outcomes the peer has confirmed.
+    confirmed: u64,
+    ending: Option<Ending>,
+    /// CLOSE, POISON or DENY was said on this connection, and on any.
+    closed_here: bool,
     closed: bool,
+    /// The peer has said its CLOSE or POISON on this connection, and on any.
+    peer_closed_here: bool,
     peer_closed: bool,
 }
 
-/// A message of which not all chunks have arrived.
-#[derive(Debug)]
-struct Assembly {
-    total: usize,
-    arrived: usize,
-    /// Empty if nobody is left to receive the message.
-    bytes: Vec<u8>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revoke {
+    No,
+    Unsaid,
+    Said,
+}
+
+/// What WITHDRAW finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Withdrawn {
+    /// The message is here, and its owner decides.
+    Here,
+    /// It was not here in whole, and is returned.
+    Dropped,
+    /// Its outcome is known.
+    Settled,
 }
 
 impl ReceiveChannel {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(name: String, message_type: MessageType, opening: u64) -> Self {
         Self {
             name,
+            message_type,
+            opening,
+            open_here: true,
+            stub: false,
+            resume_unsaid: false,
             messages_granted: 0,
             bytes_granted: 0,
             grant_unsaid: false,
+            revoke: Revoke::No,
             messages_begun: 0,
             bytes_arrived: 0,
-            settlements_said: 0,
+            bytes_whole: 0,
             assembly: None,
             delivered: Vec::new(),
-            settled: Vec::new(),
-            closing: false,
+            outcomes: Vec::new(),
+            said_here: 0,
+            said: 0,
+            confirmed: 0,
+            ending: None,
+            closed_here: false,
             closed: false,
+            peer_closed_here: false,
             peer_closed: false,
+        }
+    }
+
+    /// A channel that is over on this side: it says so, and no more.
+    pub(super) fn stub(name: String, opening: u64) -> Self {
+        Self {
+            stub: true,
+            ending: Some(Ending::Close),
+            ..Self::new(name, MessageType::default(), opening)
         }
     }
 
@@ -74,33 +124,124 @@ impl ReceiveChannel {
         &self.name
     }
 
-    /// How many granted messages have not begun to arrive.
-    pub(super) fn credit_standing(&self) -> u64 {
-        self.messages_granted - self.messages_begun
+    pub(super) fn message_type(&self) -> &MessageType {
+        &self.message_type
     }
 
-    /// Grants `messages` more, each of up to `message_bytes`, as far as the limit of open outcomes allows;
-    /// returns how many.
-    pub(super) fn grant(&mut self, messages: u64, message_bytes: u32) -> u64 {
-        if self.closing || self.peer_closed {
+    pub(super) fn opening(&self) -> u64 {
+        self.opening
+    }
+
+    pub(super) fn is_open_here(&self) -> bool {
+        self.open_here
+    }
+
+    /// Whether nobody receives on it any more.
+    pub(super) fn is_closing(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Whether this side forgot the channel before, so that its owner knows nothing of it.
+    pub(super) fn is_stub(&self) -> bool {
+        self.stub
+    }
+
+    /// How many granted messages have not begun to arrive.
+    fn credit_standing(&self) -> u64 {
+        self.messages_granted.saturating_sub(self.messages_begun)
+    }
+
+    /// How much of the link's budget the channel takes up.
+    pub(super) fn reserved(&self) -> u64 {
+        if self.ending.is_some() {
             return 0;
         }
-        let room = CREDIT_MESSAGES_MAX as u64 - (self.messages_granted - self.settlements_said);
-        let messages = messages.min(room);
+        let arrived = self.assembly.as_ref().map_or(0, Assembly::arrived);
+        let delivered: u64 = self.delivered.iter().map(|(_, bytes)| bytes).sum();
+        self.bytes_granted.saturating_sub(self.bytes_arrived) + arrived + delivered
+    }
+
+    /// The number of the last message of which something arrived.
+    pub(super) fn messages_begun(&self) -> u64 {
+        self.messages_begun
+    }
+
+    /// Whether the message, or a part of it, is here and not settled.
+    pub(super) fn holds(&self, sequence: u64) -> bool {
+        let arriving = self.assembly.is_some() && sequence == self.messages_begun;
+        let here = arriving || self.delivered.iter().any(|(open, _)| *open == sequence);
+        here && self.ending.is_none()
+    }
+
+    /// How many bytes of the message that is arriving are not granted yet.
+    pub(super) fn missing(&self) -> u64 {
+        let Some(assembly) = &self.assembly else {
+            return 0;
+        };
+        if self.ending.is_some() || self.revoke != Revoke::No {
+            return 0;
+        }
+        (self.bytes_arrived + assembly.missing()).saturating_sub(self.bytes_allowed())
+    }
+
+    /// What was granted, or more if a withdrawn message counts for more.
+    fn bytes_allowed(&self) -> u64 {
+        self.bytes_granted.max(self.bytes_arrived)
+    }
+
+    /// Grants `messages` more, as far as the limit of open outcomes allows; returns how many.
+    pub(super) fn grant(&mut self, messages: u64) -> u64 {
+        if self.ending.is_some() || self.peer_closed || self.revoke != Revoke::No {
+            return 0;
+        }
+        let open = self.messages_granted.saturating_sub(self.confirmed);
+        let messages = messages.min((CREDIT_MESSAGES_MAX as u64).saturating_sub(open));
         if messages > 0 {
-            let rest = self
-                .assembly
-                .as_ref()
-                .map_or(0, |assembly| assembly.total - assembly.arrived);
             self.messages_granted += messages;
-            // What was granted before stays granted, though shorter messages than allowed have used it up.
-            let bytes = self.bytes_arrived
-                + rest as u64
-                + self.credit_standing() * u64::from(message_bytes);
-            self.bytes_granted = self.bytes_granted.max(bytes);
             self.grant_unsaid = true;
         }
         messages
+    }
+
+    /// How many bytes the messages that did not begin would have to be granted to have `share` each.
+    pub(super) fn wanted(&self, share: u64) -> u64 {
+        if self.ending.is_some() || self.peer_closed {
+            return 0;
+        }
+        let rest = self.assembly.as_ref().map_or(0, Assembly::missing);
+        let target = self.bytes_arrived + rest + self.credit_standing() * share;
+        target.saturating_sub(self.bytes_allowed())
+    }
+
+    pub(super) fn grant_bytes(&mut self, bytes: u64) {
+        self.bytes_granted = self.bytes_allowed() + bytes;
+        self.grant_unsaid = true;
+    }
+
+    /// Asks for what is granted and not used.
+    pub(super) fn revoke(&mut self) {
+        if self.ending.is_none() && !self.peer_closed && self.revoke == Revoke::No {
+            self.revoke = Revoke::Unsaid;
+        }
+    }
+
+    /// The peer says what it has begun.
+    pub(super) fn revoked(
+        &mut self,
+        channel: u16,
+        sequence: u64,
+        bytes: u64,
+    ) -> Result<(), Violation> {
+        let fits = self.revoke == Revoke::Said
+            && (self.messages_begun..=self.messages_granted).contains(&sequence)
+            && bytes >= self.bytes_arrived;
+        if !fits {
+            return Err(Violation::BadRevoked(channel));
+        }
+        self.revoke = Revoke::No;
+        self.messages_granted = sequence;
+        self.bytes_granted = self.bytes_granted.min(bytes);
+        Ok(())
     }
 
     /// Takes a DATA frame; returns the message if this was its last chunk and somebody is left to receive it.
@@ -113,12 +254,12 @@ impl ReceiveChannel {
         limit: u32,
     ) -> Result<Option<Bytes>, Violation> {
         let bad_chunk = Violation::BadChunk { channel, sequence };
-        let wanted = !self.closing;
-        let length = usize::try_from(total).unwrap_or(usize::MAX);
-        if self.peer_closed || (chunk.is_empty() && total > 0) {
+        let wanted = self.ending.is_none();
+        if self.peer_closed || self.stub || self.resume_unsaid {
             return Err(bad_chunk);
         }
-        if self.assembly.is_none() {
+        let first = self.assembly.is_none();
+        if first {
             if sequence != self.messages_begun + 1 {
                 return Err(bad_chunk);
             }
@@ -135,26 +276,27 @@ impl ReceiveChannel {
             }
             self.messages_begun = sequence;
         }
-        let assembly = self.assembly.get_or_insert_with(|| Assembly {
-            total: length,
-            arrived: 0,
-            bytes: Vec::new(),
-        });
+        let assembly = self
+            .assembly
+            .get_or_insert_with(|| Assembly::new(u64::from(total)));
+        // Without bytes a chunk announces the message, and only the first can.
         if sequence != self.messages_begun
-            || length != assembly.total
-            || chunk.len() > length - assembly.arrived
+            || !assembly.takes(u64::from(total), chunk)
+            || (chunk.is_empty() && total > 0 && !first)
         {
             return Err(bad_chunk);
         }
         self.bytes_arrived += chunk.len() as u64;
-        if self.bytes_arrived > self.bytes_granted {
+        if !chunk.is_empty() && self.bytes_arrived > self.bytes_granted {
             return Err(Violation::NoCredit { channel, sequence });
         }
-        let whole = assembly.append(chunk, wanted);
+        let granted = self.bytes_granted.saturating_sub(self.bytes_arrived);
+        let whole = assembly.append(chunk, granted, wanted);
         if whole.is_some() {
             self.assembly = None;
+            self.bytes_whole = self.bytes_arrived;
             if wanted {
-                self.delivered.push(sequence);
+                self.delivered.push((sequence, u64::from(total)));
                 debug_assert!(
                     self.delivered.len() <= CREDIT_MESSAGES_MAX,
                     "open outcomes are bounded"
@@ -164,36 +306,96 @@ impl ReceiveChannel {
         Ok(whole.filter(|_| wanted))
     }
 
+    /// The sender wants a message back.
+    pub(super) fn withdraw(&mut self, channel: u16, sequence: u64) -> Result<Withdrawn, Violation> {
+        let bad = Violation::BadWithdraw { channel, sequence };
+        if sequence == 0 || self.stub {
+            return Err(bad);
+        }
+        if self.assembly.is_some() && sequence == self.messages_begun {
+            let rest = self
+                .assembly
+                .take()
+                .map_or(0, |assembly| assembly.missing());
+            self.bytes_arrived += rest;
+        } else if self.assembly.is_none()
+            && sequence == self.messages_begun + 1
+            && sequence <= self.messages_granted
+            && !self.peer_closed
+        {
+            self.messages_begun = sequence;
+        } else if sequence > self.messages_begun {
+            return Err(bad);
+        } else if self.delivered.iter().any(|(open, _)| *open == sequence) {
+            return Ok(Withdrawn::Here);
+        } else {
+            return Ok(Withdrawn::Settled);
+        }
+        self.bytes_whole = self.bytes_arrived;
+        if self.ending.is_none() {
+            self.outcomes.push((sequence, Settlement::Returned));
+        }
+        Ok(Withdrawn::Dropped)
+    }
+
     /// It is known what became of message `sequence`. Returns whether that was open.
     pub(super) fn settle(&mut self, sequence: u64, settlement: Settlement) -> bool {
-        let Some(position) = self
-            .delivered
-            .iter()
-            .position(|delivered| *delivered == sequence)
-        else {
+        let mut delivered = self.delivered.iter();
+        let Some(position) = delivered.position(|(open, _)| *open == sequence) else {
             return false;
         };
         self.delivered.remove(position);
-        self.settled.push((sequence, settlement));
+        self.outcomes.push((sequence, settlement));
         true
     }
 
-    /// Nobody will take any more: what is under way is thrown away.
-    pub(super) fn close(&mut self) {
-        self.closing = true;
-        self.delivered.clear();
+    /// The sender knows all outcomes up to `sequence` but those in `open`.
+    pub(super) fn confirmed(
+        &mut self,
+        channel: u16,
+        sequence: u64,
+        open: &[[u8; 8]],
+    ) -> Result<(), Violation> {
+        let known = |number: u64| number <= sequence && !open.contains(&number.to_be_bytes());
+        let never_said = self.outcomes[self.said..].iter().map(|(number, _)| *number);
+        let undecided = self.delivered.iter().map(|(number, _)| *number);
+        let false_claim = never_said.chain(undecided).any(known);
+        if !self.stub && (sequence > self.messages_begun || false_claim) {
+            return Err(Violation::BadSettled { channel, sequence });
+        }
+        let (mut index, mut here, mut ever) = (0, 0, 0);
+        let (said_here, said, before) = (self.said_here, self.said, self.outcomes.len());
+        self.outcomes.retain(|(number, _)| {
+            let keep = !known(*number);
+            here += usize::from(keep && index < said_here);
+            ever += usize::from(keep && index < said);
+            index += 1;
+            keep
+        });
+        (self.said_here, self.said) = (here, ever);
+        self.confirmed += (before - self.outcomes.len()) as u64;
+        Ok(())
+    }
+
+    /// Nobody will take any more: what is under way is thrown away. The first ending counts.
+    pub(super) fn close(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+        self.delivered = Vec::new();
         if let Some(assembly) = &mut self.assembly {
-            assembly.bytes = Vec::new();
+            assembly.forget();
         }
     }
 
-    pub(super) fn peer_closed(&mut self, channel: u16) -> Result<(), Violation> {
-        if self.peer_closed || (self.assembly.is_some() && !self.closing) {
+    /// Returns whether that is news. A sender that poisons may do so in the middle of a message.
+    pub(super) fn peer_closed(&mut self, channel: u16, poisoned: bool) -> Result<bool, Violation> {
+        let early = self.assembly.is_some() && self.ending.is_none() && !poisoned;
+        if self.peer_closed_here || early {
             return Err(Violation::BadClose(channel));
         }
-        self.peer_closed = true;
+        self.peer_closed_here = true;
         self.assembly = None;
-        Ok(())
+        self.bytes_granted = self.bytes_arrived;
+        Ok(!std::mem::replace(&mut self.peer_closed, true))
     }
 
     /// Whether the peer has said CLOSE.
@@ -201,40 +403,75 @@ impl ReceiveChannel {
         self.peer_closed
     }
 
-    /// Whether both ends have said CLOSE, so that the peer may use the channel's number again.
+    /// Whether both ends have said CLOSE and all outcomes are confirmed, so that nothing needs to be known of the
+    /// channel any more.
     pub(super) fn is_over(&self) -> bool {
-        self.closed && self.peer_closed
+        self.closed_here && self.peer_closed_here && self.outcomes.is_empty()
     }
 
-    /// Appends all that this end has to say: settlements, then the newest grant, or CLOSE.
-    pub(super) fn generate(&mut self, channel: u16, out: &mut Vec<u8>) {
-        self.settlements_said += self.settled.len() as u64;
-        for (sequence, settlement) in self.settled.drain(..) {
-            let frame = match settlement {
-                Settlement::Taken => Frame::Taken { channel, sequence },
-                Settlement::Returned => Frame::Returned {
-                    channel,
-                    sequence,
-                    in_doubt: false,
-                },
-                Settlement::InDoubt => Frame::Returned {
-                    channel,
-                    sequence,
-                    in_doubt: true,
-                },
-            };
-            frame.encode(out);
+    /// Whether the peer may have heard that this end is gone, and so may have forgotten the channel.
+    pub(super) fn may_be_forgotten(&self) -> bool {
+        self.closed
+    }
+
+    // ---- Connections ----
+
+    /// The connection is gone, and with it the message that was arriving and all credit for bytes.
+    pub(super) fn disconnected(&mut self) {
+        if self.assembly.take().is_some() {
+            self.messages_begun -= 1;
         }
-        if self.closing {
-            if !self.closed {
-                self.closed = true;
-                Frame::Close {
-                    channel,
-                    end: End::Receiver,
-                }
-                .encode(out);
+        self.bytes_arrived = self.bytes_whole;
+        self.bytes_granted = self.bytes_whole;
+        self.open_here = false;
+        self.resume_unsaid = false;
+        self.said_here = 0;
+        self.closed_here = false;
+        self.peer_closed_here = false;
+        if self.revoke == Revoke::Said {
+            self.revoke = Revoke::Unsaid;
+        }
+    }
+
+    /// The peer has opened the channel again, or it is new on a connection that is resumed.
+    pub(super) fn reopen(&mut self) {
+        self.open_here = true;
+        self.resume_unsaid = true;
+    }
+
+    // ---- Saying ----
+
+    /// Appends all that this end has to say: how far it has come, outcomes, then the newest grant, or CLOSE.
+    pub(super) fn generate(&mut self, channel: u16, out: &mut Vec<u8>) {
+        if !self.open_here {
+            return;
+        }
+        if std::mem::take(&mut self.resume_unsaid) {
+            self.grant_unsaid = false;
+            Frame::Resume {
+                channel,
+                arrived: self.messages_begun - u64::from(self.assembly.is_some()),
+                arrived_bytes: self.bytes_whole,
+                messages: self.messages_granted,
+                bytes: self.bytes_granted,
             }
-        } else if self.grant_unsaid {
+            .encode(out);
+        }
+        for (sequence, settlement) in &self.outcomes[self.said_here..] {
+            settlement.frame(channel, *sequence).encode(out);
+        }
+        self.said_here = self.outcomes.len();
+        self.said = self.said.max(self.said_here);
+        if let Some(ending) = &self.ending {
+            if !self.closed_here {
+                self.closed_here = true;
+                self.closed = true;
+                ending.frame(channel, End::Receiver).encode(out);
+            }
+        } else if self.revoke == Revoke::Unsaid {
+            self.revoke = Revoke::Said;
+            Frame::Revoke { channel }.encode(out);
+        } else if self.grant_unsaid && self.revoke == Revoke::No {
             self.grant_unsaid = false;
             Frame::Grant {
                 channel,
@@ -247,30 +484,6 @@ impl ReceiveChannel {
 
     /// How many bytes of an unfinished message the channel holds.
     pub(super) fn bytes_held(&self) -> usize {
-        self.assembly
-            .as_ref()
-            .map_or(0, |assembly| assembly.bytes.capacity())
-    }
-}
-
-impl Assembly {
-    /// Returns the message if `chunk` was the last of it.
-    fn append(&mut self, chunk: &[u8], wanted: bool) -> Option<Bytes> {
-        self.arrived += chunk.len();
-        let whole = self.arrived == self.total;
-        if !wanted {
-            return whole.then(Bytes::new);
-        }
-        if whole && self.bytes.is_empty() {
-            // A slice of the read buffer would keep all of that buffer alive.
-            return Some(Bytes::copy_from_slice(chunk));
-        }
-        if self.bytes.capacity() < self.arrived {
-            // Doubled, so that the copies stay linear; from what arrived, not from what was claimed.
-            let capacity = (self.arrived * 2).max(CHUNK_BYTES_MAX).min(self.total);
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(chunk);
-        whole.then(|| Bytes::from(std::mem::take(&mut self.bytes)))
+        self.assembly.as_ref().map_or(0, Assembly::bytes_held)
     }
 }

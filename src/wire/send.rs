@@ -3,15 +3,21 @@
 //! # Invariants
 //!
 //! - No message begins beyond the peer's grant, and no byte leaves beyond it.
-//! - At most one message is partly in the output; at most `CREDIT_MESSAGES_MAX` are wholly in it and not settled.
-//! - Each message is in one place: in `current`, in `unsettled`, or its outcome is known.
+//! - `messages` holds all whose outcome is open, in the order of their numbers, and at most `CREDIT_MESSAGES_MAX` of
+//!   them. While the channel is in use, at most the last of them has not begun to be said.
+//! - On a resumed connection no DATA is said before RESUME was heard; then a message is said from its beginning
+//!   exactly if it had not arrived.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use super::{
+    ending::Ending,
     error::Violation,
+    event::{MessageType, Outcome, Settlement},
     frame::{End, Frame},
-    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX},
+    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
     output::Output,
 };
 
@@ -22,53 +28,93 @@ use super::{
 )]
 pub(super) struct SendChannel {
     name: String,
-    opened: bool,
+    message_type: MessageType,
+    /// 0 until it is opened for the first time.
+    opening: u64,
+    /// OPEN was said on this connection.
+    open_said: bool,
+    /// The peer knows on this connection how far the channel has come, and said so unless it is new.
+    resumed: bool,
     /// The number of the last message that the peer allows.
     messages_granted: u64,
     /// The sum of message bytes that the peer allows.
     bytes_granted: u64,
     /// The number of the last message begun.
     messages_begun: u64,
-    /// The sum of message bytes generated.
+    /// The sum of message bytes generated, as the peer counts them.
     bytes_sent: u64,
-    current: Option<Current>,
-    unsettled: Vec<Unsettled>,
-    /// No message will begin any more.
-    closing: bool,
-    /// Our CLOSE is generated.
+    messages: VecDeque<Message>,
+    /// The last message whose outcome is known.
+    heard: u64,
+    /// How many outcomes were heard and not confirmed.
+    owed: u32,
+    /// The peer wants back what it granted.
+    revoked: bool,
+    ending: Option<Ending>,
+    /// Our CLOSE or POISON was said on this connection.
     closed: bool,
-    /// The peer's end is gone: its CLOSE came.
+    /// The peer's end is gone: its CLOSE, POISON or DENY came.
     peer_closed: bool,
 }
 
-/// A message of which not all chunks are generated.
+/// A message whose outcome is open.
 #[derive(Debug)]
-struct Current {
+struct Message {
     sequence: u64,
-    message: Bytes,
-    offset: usize,
+    bytes: Bytes,
+    stage: Stage,
+    /// A socket took its last byte on some connection, and the peer has not said that it did not arrive.
+    left: bool,
+    withdraw: Withdraw,
 }
 
-/// A message that is wholly generated and whose outcome is open.
-#[derive(Debug)]
-struct Unsettled {
-    sequence: u64,
-    /// Where in the output stream its last byte is.
-    end: u64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Not all chunks were generated; `begun` says whether one was.
+    Waiting { offset: usize, begun: bool },
+    /// All were; the last byte is there in the output stream.
+    Sent { end: u64 },
+    /// It had arrived when the last connection broke.
+    Arrived,
+    /// It was withdrawn before its end: it cannot be taken.
+    Cut,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Withdraw {
+    No,
+    Asked,
+    /// Said on this connection.
+    Said,
+}
+
+impl Message {
+    fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. })
+    }
+
+    fn has_left(&self, written: u64) -> bool {
+        self.left || matches!(self.stage, Stage::Sent { end } if end <= written)
+    }
 }
 
 impl SendChannel {
-    pub(super) fn new(name: String) -> Self {
+    pub(super) fn new(name: String, message_type: MessageType) -> Self {
         Self {
             name,
-            opened: false,
+            message_type,
+            opening: 0,
+            open_said: false,
+            resumed: false,
             messages_granted: 0,
             bytes_granted: 0,
             messages_begun: 0,
             bytes_sent: 0,
-            current: None,
-            unsettled: Vec::new(),
-            closing: false,
+            messages: VecDeque::new(),
+            heard: 0,
+            owed: 0,
+            revoked: false,
+            ending: None,
             closed: false,
             peer_closed: false,
         }
@@ -78,26 +124,37 @@ impl SendChannel {
         &self.name
     }
 
+    /// Its opening number; 0 if it was never opened.
+    pub(super) fn opening(&self) -> u64 {
+        self.opening
+    }
+
     /// Whether a message may begin now.
     pub(super) fn has_credit(&self) -> bool {
-        self.current.is_none()
-            && !self.closing
+        self.resumed
+            && self.ending.is_none()
             && !self.peer_closed
             && self.messages_begun < self.messages_granted
-            && self.unsettled.len() < CREDIT_MESSAGES_MAX
+            && self.messages.len() < CREDIT_MESSAGES_MAX
+            && !self.messages.iter().any(Message::is_waiting)
     }
 
     /// Begins a message; returns its number.
-    pub(super) fn begin(&mut self, message: Bytes) -> u64 {
+    pub(super) fn begin(&mut self, bytes: Bytes) -> u64 {
         debug_assert!(
             self.has_credit(),
             "no message begins beyond the peer's grant"
         );
         self.messages_begun += 1;
-        self.current = Some(Current {
+        self.messages.push_back(Message {
             sequence: self.messages_begun,
-            message,
-            offset: 0,
+            bytes,
+            stage: Stage::Waiting {
+                offset: 0,
+                begun: false,
+            },
+            left: false,
+            withdraw: Withdraw::No,
         });
         self.messages_begun
     }
@@ -108,112 +165,356 @@ impl SendChannel {
         self.bytes_granted = self.bytes_granted.max(bytes);
     }
 
-    pub(super) fn settled(&mut self, channel: u16, sequence: u64) -> Result<(), Violation> {
-        let position = self
-            .unsettled
-            .iter()
-            .position(|unsettled| unsettled.sequence == sequence)
-            .ok_or(Violation::NotUnderWay { channel, sequence })?;
-        self.unsettled.remove(position);
-        Ok(())
+    /// Nothing begins any more within what was granted.
+    pub(super) fn revoke(&mut self) {
+        self.revoked = true;
+        self.messages_granted = self.messages_begun;
     }
 
-    /// No message will begin any more.
-    pub(super) fn close(&mut self) {
-        self.closing = true;
+    /// Asks for a message back.
+    pub(super) fn withdraw(&mut self, sequence: u64) {
+        let mut messages = self.messages.iter_mut();
+        if let Some(message) = messages.find(|message| message.sequence == sequence)
+            && message.withdraw == Withdraw::No
+        {
+            message.withdraw = Withdraw::Asked;
+        }
+    }
+
+    /// Notes an outcome; returns whether it was not known before. `again`: the peer may repeat what it said on an
+    /// earlier connection.
+    pub(super) fn settled(
+        &mut self,
+        channel: u16,
+        sequence: u64,
+        settlement: Settlement,
+        again: bool,
+    ) -> Result<bool, Violation> {
+        let not_under_way = Violation::NotUnderWay { channel, sequence };
+        let mut messages = self.messages.iter();
+        let position = messages.position(|message| message.sequence == sequence);
+        let Some(position) = position else {
+            if !again || sequence == 0 || sequence > self.heard {
+                return Err(not_under_way);
+            }
+            self.owed = self.owed.saturating_add(1);
+            return Ok(false);
+        };
+        match self.messages[position].stage {
+            Stage::Waiting { .. } => return Err(not_under_way),
+            Stage::Cut if settlement != Settlement::Returned => return Err(not_under_way),
+            Stage::Sent { .. } | Stage::Arrived | Stage::Cut => {}
+        }
+        self.messages.remove(position);
+        self.heard = self.heard.max(sequence);
+        self.owed = self.owed.saturating_add(1);
+        Ok(true)
+    }
+
+    /// No message will begin any more. The first ending counts. One that poisons asks for all messages back that
+    /// are not wholly said.
+    pub(super) fn close(&mut self, ending: Ending) {
+        if self.ending.is_some() {
+            return;
+        }
+        if matches!(ending, Ending::Poison(_)) {
+            for message in &mut self.messages {
+                if message.is_waiting() {
+                    message.withdraw = Withdraw::Asked;
+                }
+            }
+        }
+        self.ending = Some(ending);
     }
 
     /// The peer's end is gone: it has not taken, and will not take, what is under way.
     pub(super) fn peer_closed(&mut self, channel: u16) -> Result<(), Violation> {
-        if self.peer_closed {
+        if self.peer_closed || !self.open_said {
             return Err(Violation::BadClose(channel));
         }
         self.peer_closed = true;
-        self.closing = true;
-        self.current = None;
-        self.unsettled.clear();
+        self.ending.get_or_insert(Ending::Close);
+        self.messages.clear();
         Ok(())
     }
 
-    /// Whether both ends have said CLOSE, so that the channel's number is free.
+    pub(super) fn is_peer_closed(&self) -> bool {
+        self.peer_closed
+    }
+
+    /// Whether both ends have said CLOSE, and this one has confirmed what it heard, so that the channel's number is
+    /// free.
     pub(super) fn is_over(&self) -> bool {
-        self.closed && self.peer_closed
+        self.closed && self.peer_closed && self.owed == 0
+    }
+
+    // ---- Connections ----
+
+    /// The connection is gone, of which the socket had taken `written` bytes.
+    pub(super) fn disconnected(&mut self, written: u64) {
+        for message in &mut self.messages {
+            message.left = message.has_left(written);
+            if message.stage != Stage::Arrived {
+                message.stage = Stage::Waiting {
+                    offset: 0,
+                    begun: false,
+                };
+            }
+            if message.withdraw == Withdraw::Said {
+                message.withdraw = Withdraw::Asked;
+            }
+        }
+        self.open_said = false;
+        self.resumed = false;
+        self.revoked = false;
+        self.closed = false;
+        if self.heard > 0 {
+            // What was confirmed may be lost, so it is confirmed again.
+            self.owed = self.owed.max(SETTLED_OWED_MAX);
+        }
+    }
+
+    /// The peer says how far the channel had come.
+    pub(super) fn resume(
+        &mut self,
+        channel: u16,
+        arrived: u64,
+        arrived_bytes: u64,
+        messages: u64,
+        bytes: u64,
+    ) -> Result<(), Violation> {
+        let fits = self.open_said
+            && !self.resumed
+            && !self.peer_closed
+            && (self.heard..=self.messages_begun).contains(&arrived)
+            && messages >= self.messages_begun
+            && bytes >= arrived_bytes;
+        // What never left cannot have arrived, and what had arrived has not gone again.
+        let credible = self.messages.iter().all(|message| {
+            if message.sequence <= arrived {
+                message.left || message.withdraw != Withdraw::No
+            } else {
+                message.stage != Stage::Arrived
+            }
+        });
+        if !fits || !credible {
+            return Err(Violation::BadResume(channel));
+        }
+        for message in &mut self.messages {
+            if message.sequence <= arrived {
+                message.stage = if message.left {
+                    Stage::Arrived
+                } else {
+                    Stage::Cut
+                };
+            } else {
+                message.left = false;
+                if matches!(self.ending, Some(Ending::Poison(_))) {
+                    message.withdraw = Withdraw::Asked;
+                }
+            }
+        }
+        self.resumed = true;
+        self.messages_granted = messages;
+        self.bytes_granted = bytes;
+        self.bytes_sent = arrived_bytes;
+        Ok(())
+    }
+
+    /// Whether the peer's last word on this connection tells of what is under way here, too.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// What can be said of a message if the session ends without the peer's last word.
+    pub(super) fn outcome(&self, sequence: u64, written: u64) -> Outcome {
+        let mut messages = self.messages.iter();
+        match messages.find(|message| message.sequence == sequence) {
+            Some(message) if message.has_left(written) => Outcome::InDoubt,
+            _ => Outcome::NotTaken,
+        }
+    }
+
+    /// Whether the message left in whole, or is about to.
+    pub(super) fn is_on_its_way(&self, sequence: u64) -> bool {
+        let mut messages = self.messages.iter();
+        let message = messages.find(|message| message.sequence == sequence);
+        message.is_some_and(|message| message.left || matches!(message.stage, Stage::Sent { .. }))
+    }
+
+    // ---- Saying ----
+
+    /// The message of which a chunk, or the withdrawal, is to be said next.
+    fn waiting(&self) -> Option<&Message> {
+        self.messages.iter().find(|message| message.is_waiting())
+    }
+
+    /// A message that was wholly said and is wanted back.
+    fn to_withdraw(&self) -> Option<usize> {
+        let wanted =
+            |message: &Message| message.withdraw == Withdraw::Asked && !message.is_waiting();
+        self.messages.iter().position(wanted)
+    }
+
+    fn is_settled_due(&self) -> bool {
+        let last = self.ending.is_some() && self.messages.is_empty();
+        self.owed >= SETTLED_OWED_MAX || (self.owed > 0 && last)
+    }
+
+    fn is_close_due(&self) -> bool {
+        let may = self.peer_closed || (self.resumed && self.waiting().is_none());
+        self.ending.is_some() && !self.closed && may
+    }
+
+    fn is_chunk_due(&self) -> bool {
+        self.waiting().is_some_and(|message| match message.stage {
+            Stage::Waiting { offset, begun } => {
+                message.withdraw != Withdraw::No
+                    || !begun
+                    || message.bytes.len() == offset
+                    || self.bytes_sent < self.bytes_granted
+            }
+            _ => false,
+        })
     }
 
     /// Whether [`generate`](Self::generate) has something to say.
     pub(super) fn is_ready(&self) -> bool {
-        let chunk_ready = self.current.as_ref().is_some_and(|current| {
-            current.message.len() == current.offset || self.bytes_sent < self.bytes_granted
-        });
-        !self.opened || chunk_ready || (self.closing && !self.closed && self.current.is_none())
+        !self.open_said
+            || self.is_settled_due()
+            || self.is_close_due()
+            || (self.resumed
+                && (self.revoked || self.to_withdraw().is_some() || self.is_chunk_due()))
     }
 
-    /// Appends the next frame of this channel, if there is one.
-    pub(super) fn generate(&mut self, channel: u16, output: &mut Output) {
-        if !self.opened {
-            self.opened = true;
-            Frame::Open {
-                channel,
-                name: &self.name,
-            }
-            .encode(output.buffer());
-        } else if self.current.is_some() {
-            self.generate_chunk(channel, output);
-        } else if self.closing && !self.closed {
-            self.closed = true;
-            Frame::Close {
-                channel,
-                end: End::Sender,
-            }
-            .encode(output.buffer());
+    /// Says OPEN: with the number `opening` if it is the first time.
+    pub(super) fn open(&mut self, channel: u16, opening: u64, out: &mut Vec<u8>) {
+        self.open_said = true;
+        if self.opening == 0 {
+            self.opening = opening;
         }
+        Frame::Open {
+            channel,
+            opening: self.opening,
+            name: &self.name,
+            type_name: &self.message_type.name,
+            type_version: self.message_type.version,
+        }
+        .encode(out);
+    }
+
+    pub(super) fn is_open_said(&self) -> bool {
+        self.open_said
+    }
+
+    /// A channel that the peer never saw needs no RESUME.
+    pub(super) fn is_new(&mut self) {
+        self.resumed = true;
+    }
+
+    /// Appends the next frame of this channel, if there is one. OPEN was said.
+    pub(super) fn generate(&mut self, channel: u16, output: &mut Output) {
+        if self.resumed && self.revoked {
+            self.say_revoked(channel, output.buffer());
+        } else if self.is_settled_due() {
+            self.say_settled(channel, output.buffer());
+        } else if let (true, Some(position)) = (self.resumed, self.to_withdraw()) {
+            let message = &mut self.messages[position];
+            message.withdraw = Withdraw::Said;
+            let sequence = message.sequence;
+            Frame::Withdraw { channel, sequence }.encode(output.buffer());
+        } else if self.resumed && self.is_chunk_due() {
+            self.generate_chunk(channel, output);
+        } else if self.is_close_due()
+            && let Some(ending) = &self.ending
+        {
+            ending.frame(channel, End::Sender).encode(output.buffer());
+            self.closed = true;
+        }
+    }
+
+    fn say_revoked(&mut self, channel: u16, out: &mut Vec<u8>) {
+        self.revoked = false;
+        let unsaid = self.messages.iter().map(|message| match message.stage {
+            Stage::Waiting { offset, .. } => (message.bytes.len() - offset) as u64,
+            _ => 0,
+        });
+        let bytes = self.bytes_sent + unsaid.sum::<u64>();
+        self.bytes_granted = self.bytes_granted.min(bytes);
+        let sequence = self.messages_begun;
+        Frame::Revoked {
+            channel,
+            sequence,
+            bytes,
+        }
+        .encode(out);
+    }
+
+    fn say_settled(&mut self, channel: u16, out: &mut Vec<u8>) {
+        self.owed = 0;
+        let mut open = [[0; 8]; CREDIT_MESSAGES_MAX];
+        let mut count = 0;
+        let unheard = self.messages.iter();
+        for message in unheard.take_while(|message| message.sequence < self.heard) {
+            open[count] = message.sequence.to_be_bytes();
+            count += 1;
+        }
+        Frame::Settled {
+            channel,
+            sequence: self.heard,
+            open: &open[..count],
+        }
+        .encode(out);
     }
 
     fn generate_chunk(&mut self, channel: u16, output: &mut Output) {
-        let Some(current) = &mut self.current else {
+        let credit = self.bytes_granted.saturating_sub(self.bytes_sent);
+        let credit = usize::try_from(credit).unwrap_or(usize::MAX);
+        let Some(message) = self
+            .messages
+            .iter_mut()
+            .find(|message| message.is_waiting())
+        else {
             return;
         };
-        let left = current.message.len() - current.offset;
-        let credit = usize::try_from(self.bytes_granted - self.bytes_sent).unwrap_or(usize::MAX);
-        let length = left.min(CHUNK_BYTES_MAX).min(credit);
-        if length == 0 && left > 0 {
+        let Stage::Waiting { offset, begun } = message.stage else {
+            return;
+        };
+        let sequence = message.sequence;
+        let left = message.bytes.len() - offset;
+        if message.withdraw != Withdraw::No {
+            message.withdraw = Withdraw::Said;
+            message.stage = Stage::Cut;
+            if begun {
+                // It counts as though all of it had been sent, so that both sides count alike.
+                self.bytes_sent += left as u64;
+            }
+            Frame::Withdraw { channel, sequence }.encode(output.buffer());
             return;
         }
-        let chunk = &current.message[current.offset..current.offset + length];
-        let total = u32::try_from(current.message.len()).unwrap_or(u32::MAX);
-        let sequence = current.sequence;
+        let length = left.min(CHUNK_BYTES_MAX).min(credit);
+        let chunk = &message.bytes[offset..offset + length];
         Frame::Data {
             channel,
             sequence,
-            total,
+            total: u32::try_from(message.bytes.len()).unwrap_or(u32::MAX),
             chunk,
         }
         .encode(output.buffer());
-        current.offset += length;
         self.bytes_sent += length as u64;
+        message.stage = if length == left {
+            Stage::Sent {
+                end: output.generated(),
+            }
+        } else {
+            Stage::Waiting {
+                offset: offset + length,
+                begun: true,
+            }
+        };
         debug_assert!(
-            self.bytes_sent <= self.bytes_granted,
+            length == 0 || self.bytes_sent <= self.bytes_granted,
             "no byte leaves beyond the grant"
         );
-        if length == left {
-            self.current = None;
-            self.unsettled.push(Unsettled {
-                sequence,
-                end: output.generated(),
-            });
-            debug_assert!(
-                self.unsettled.len() <= CREDIT_MESSAGES_MAX,
-                "open outcomes are bounded"
-            );
-        }
-    }
-
-    /// Where in the output stream the last byte of a message is whose outcome is open; `None` if that byte was
-    /// not generated, or the outcome is known.
-    pub(super) fn end_of(&self, sequence: u64) -> Option<u64> {
-        self.unsettled
-            .iter()
-            .find(|unsettled| unsettled.sequence == sequence)
-            .map(|unsettled| unsettled.end)
     }
 }

@@ -1,4 +1,4 @@
-//! What a link knows, and what follows from each frame.
+//! What a side knows of a session, whatever connection it is on.
 //!
 //! # Invariants
 //!
@@ -7,20 +7,21 @@
 //! - Frames are made from the channels' state when the socket is writable; no frame is ever queued.
 //! - All settlements are said before GOODBYE; so what the peer has not settled before its GOODBYE was not
 //!   taken.
+//! - A connection counts only if its epoch is above that of all before it.
 
 use super::{
+    budget::Budget,
     channels::Channels,
+    connection::Connection,
     error::Violation,
-    event::{Counters, Event, PeerHello, ReceiveId, SendId, Settings, Settlement},
-    frame::{End, Frame},
+    event::{Counters, Event, Lost, PeerHello, Resumption, Settings},
     goodbye::Goodbye,
-    hello::{Hello, MAGIC, negotiate, preamble},
-    limits::{CHANNELS_MAX, OUTPUT_BYTES_MAX, PREAMBLE_BYTES},
-    output::Output,
+    hello::{Hello, MAGIC, negotiate},
+    life::Life,
+    limits::{CHANNELS_MAX, LEASE_MAX, LEASE_MIN, PREAMBLE_BYTES},
     receive::ReceiveChannel,
     send::SendChannel,
     stranger::{FirstBytes, recognise},
-    token::Token,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,27 +32,31 @@ pub(super) enum Role {
 
 /// All but the buffers, so that a frame may stay in the input buffer while it is acted on.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one thing that was said or heard, in any order"
-)]
 pub(super) struct State {
     pub(super) role: Role,
     pub(super) settings: Settings,
-    /// The peer's preamble came.
-    pub(super) preamble_seen: bool,
+    pub(super) connection: Connection,
+    /// The number of the connection.
+    pub(super) epoch: u64,
+    /// The peer as it was on the first connection.
     pub(super) peer: Option<PeerHello>,
-    greeted: bool,
+    /// What the peer of a new connection wants to go on with; until it is, the connection stands still.
+    pub(super) wants: Option<Resumption>,
     /// Ours, to be said when all settlements are.
     pub(super) goodbye: Option<Goodbye>,
-    pub(super) goodbye_said: bool,
-    /// The peer said it, or broke the protocol: what it says now is thrown away.
-    pub(super) deaf: bool,
     pub(super) peer_said_goodbye: bool,
-    /// The peer speaks another protocol, in which our GOODBYE would be noise.
-    pub(super) mute: bool,
+    /// The peer broke the protocol.
+    pub(super) broken: bool,
+    pub(super) life: Life,
     pub(super) sends: Channels<SendChannel>,
     pub(super) receives: Channels<ReceiveChannel>,
+    /// How many channels this side has opened in the session.
+    pub(super) openings: u64,
+    /// The highest opening number of the peer.
+    pub(super) peer_openings: u64,
+    /// How many channels the peer has open.
+    pub(super) receives_open: usize,
+    pub(super) budget: Budget,
     pub(super) counters: Counters,
 }
 
@@ -59,21 +64,31 @@ impl State {
     pub(super) fn new(role: Role, mut settings: Settings) -> Self {
         let channels = settings.limits.channels.min(CHANNELS_MAX);
         settings.limits.channels = channels;
+        settings.lease = settings.lease.clamp(LEASE_MIN, LEASE_MAX);
         Self {
             role,
-            settings,
-            preamble_seen: false,
+            connection: Connection::first(),
+            epoch: 1,
             peer: None,
-            greeted: false,
+            wants: None,
             goodbye: None,
-            goodbye_said: false,
-            deaf: false,
             peer_said_goodbye: false,
-            mute: false,
+            broken: false,
+            life: Life::new(settings.lease),
             sends: Channels::new(channels),
             receives: Channels::new(channels),
+            openings: 0,
+            peer_openings: 0,
+            receives_open: 0,
+            budget: Budget::new(settings.limits.budget_bytes),
             counters: Counters::default(),
+            settings,
         }
+    }
+
+    /// Whether the session is over on this side: no connection can go on with it.
+    pub(super) fn is_over(&self) -> bool {
+        self.life.lost.is_some() || self.peer_said_goodbye || self.broken
     }
 
     /// Returns whether the preamble is complete.
@@ -85,234 +100,201 @@ impl State {
             return Ok(false);
         };
         negotiate(*newest, *oldest)?;
-        self.preamble_seen = true;
+        self.connection.preamble_seen = true;
         Ok(true)
     }
 
-    pub(super) fn act(&mut self, frame: Frame<'_>) -> Result<Option<Event>, Violation> {
-        if self.peer.is_none() && !matches!(frame, Frame::Hello(_) | Frame::Goodbye(_)) {
-            return Err(Violation::NoHello(frame.frame_type().name()));
+    /// Takes the peer's HELLO.
+    pub(super) fn welcome(&mut self, hello: &Hello<'_>) -> Result<Option<Event>, Violation> {
+        if self.connection.hello_heard || self.wants.is_some() {
+            return Err(Violation::SecondHello);
         }
-        let kind = frame.frame_type().name();
-        let unknown = |channel| Violation::UnknownChannel {
-            frame: kind,
-            channel,
-        };
-        match frame {
-            Frame::Hello(hello) => self.welcome(&hello).map(Some),
-            Frame::Open { channel, name } => self.opened(channel, name).map(Some),
-            Frame::Grant {
-                channel,
-                messages,
-                bytes,
-            } => {
-                let state = self.sends.get_mut(channel).ok_or(unknown(channel))?;
-                state.granted(messages, bytes);
-                self.sends.mark_ready(channel);
-                Ok(Some(Event::Granted(SendId(channel))))
-            }
-            Frame::Data {
-                channel,
-                sequence,
-                total,
-                chunk,
-            } => {
-                let limit = self.settings.limits.message_bytes;
-                let state = self.receives.get_mut(channel).ok_or(unknown(channel))?;
-                let message = state.arrive(channel, sequence, total, chunk, limit)?;
-                let channel = ReceiveId(channel);
-                Ok(message.map(|message| Event::Message {
-                    channel,
-                    sequence,
-                    message,
-                }))
-            }
-            Frame::Taken { channel, sequence } => {
-                self.settled(kind, channel, sequence, Settlement::Taken)
-            }
-            Frame::Returned {
-                channel,
-                sequence,
-                in_doubt: false,
-            } => self.settled(kind, channel, sequence, Settlement::Returned),
-            Frame::Returned {
-                channel,
-                sequence,
-                in_doubt: true,
-            } => self.settled(kind, channel, sequence, Settlement::InDoubt),
-            Frame::Close {
-                channel,
-                end: End::Receiver,
-            } => {
-                let state = self.sends.get_mut(channel).ok_or(unknown(channel))?;
-                state.peer_closed(channel)?;
-                if state.is_over() {
-                    self.sends.remove(channel);
-                } else {
-                    self.sends.mark_ready(channel);
-                }
-                Ok(Some(Event::ReceiverClosed(SendId(channel))))
-            }
-            Frame::Close {
-                channel,
-                end: End::Sender,
-            } => {
-                let state = self.receives.get_mut(channel).ok_or(unknown(channel))?;
-                state.peer_closed(channel)?;
-                if state.is_over() {
-                    self.receives.remove(channel);
-                }
-                Ok(Some(Event::SenderClosed(ReceiveId(channel))))
-            }
-            Frame::Goodbye(goodbye) => {
-                self.deaf = true;
-                self.peer_said_goodbye = true;
-                Ok(Some(Event::Goodbye(goodbye)))
-            }
+        match self.role {
+            Role::Dialer => self.welcome_listener(hello),
+            Role::Listener => self.welcome_dialer(hello),
         }
     }
 
-    fn welcome(&mut self, hello: &Hello<'_>) -> Result<Event, Violation> {
-        if self.peer.is_some() {
-            return Err(Violation::SecondHello);
+    fn welcome_listener(&mut self, hello: &Hello<'_>) -> Result<Option<Event>, Violation> {
+        if hello.session != self.settings.session {
+            return Err(Violation::BadHello("it is of another session"));
         }
-        if self.role == Role::Listener {
-            let admitted = self
-                .settings
-                .token
-                .as_ref()
-                .is_none_or(|token| token.admits(hello.token));
-            if !admitted {
-                return Err(Violation::Refused);
-            }
-            self.settings.session = hello.session;
+        if hello.epoch != self.epoch {
+            return Err(Violation::BadHello("it is of another connection"));
         }
+        let Some(peer) = &self.peer else {
+            self.meet(hello);
+            return Ok(Some(Event::Welcome));
+        };
+        if peer.incarnation != hello.incarnation {
+            self.life.lose(Lost::OtherProcess);
+            return Ok(None);
+        }
+        self.connection.hello_heard = true;
+        self.life.heard();
+        Ok(Some(Event::Resumed))
+    }
+
+    fn welcome_dialer(&mut self, hello: &Hello<'_>) -> Result<Option<Event>, Violation> {
+        let token = self.settings.token.as_ref();
+        if !token.is_none_or(|token| token.admits(hello.token)) {
+            return Err(Violation::Refused);
+        }
+        if hello.epoch > 1 {
+            let wanted = Resumption {
+                session: hello.session,
+                incarnation: hello.incarnation,
+                epoch: hello.epoch,
+            };
+            self.wants = Some(wanted);
+            return Ok(Some(Event::Resume(wanted)));
+        }
+        self.settings.session = hello.session;
+        self.meet(hello);
+        Ok(Some(Event::Welcome))
+    }
+
+    /// The peer is known from now on.
+    fn meet(&mut self, hello: &Hello<'_>) {
+        let lease = std::time::Duration::from_millis(u64::from(hello.lease_ms));
+        self.life.lease = self.life.lease.min(lease);
+        self.life.heard();
+        self.connection.hello_heard = true;
         self.sends.lower_limit(hello.channels);
         self.peer = Some(PeerHello {
             session: hello.session,
             incarnation: hello.incarnation,
+            lease: self.life.lease,
             message_bytes: hello.message_bytes,
             name: hello.name.to_owned(),
         });
-        Ok(Event::Welcome)
     }
 
-    fn settled(
-        &mut self,
-        frame: &'static str,
-        channel: u16,
-        sequence: u64,
-        settlement: Settlement,
-    ) -> Result<Option<Event>, Violation> {
-        let state = self
+    // ---- Connections ----
+
+    /// The connection is gone, of which the socket had taken `written` bytes.
+    pub(super) fn disconnected(&mut self, written: u64) {
+        if !self.connection.up {
+            return;
+        }
+        self.connection.up = false;
+        self.life.disconnected();
+        if self.is_over() {
+            // What was concluded stands.
+            return;
+        }
+        for (_, channel) in self.sends.entries_mut() {
+            channel.disconnected(written);
+        }
+        self.sends.retain(|channel| !channel.is_peer_closed());
+        self.sends.clear_ready();
+        self.budget.clear_line();
+        for (_, channel) in self.receives.entries_mut() {
+            let before = channel.reserved();
+            channel.disconnected();
+            self.budget.change(before, channel.reserved());
+        }
+        self.receives.clear_ready();
+        self.check_beside();
+    }
+
+    /// The session goes on on another connection.
+    pub(super) fn connected(&mut self, epoch: u64) {
+        debug_assert!(epoch > self.epoch, "epochs rise");
+        self.epoch = epoch;
+        self.connection = Connection::later();
+        let mut reopen: Vec<(u64, u16)> = Vec::new();
+        for (number, channel) in self.sends.entries_mut() {
+            if channel.opening() == 0 {
+                continue;
+            }
+            reopen.push((channel.opening(), number));
+        }
+        // In the order of their openings, so that what the peer has seen of them has no gaps.
+        reopen.sort_unstable_by(|a, b| b.cmp(a));
+        self.connection.reopen = reopen.into_iter().map(|(_, number)| number).collect();
+        let fresh: Vec<u16> = self
             .sends
-            .get_mut(channel)
-            .ok_or(Violation::UnknownChannel { frame, channel })?;
-        state.settled(channel, sequence)?;
-        self.counters.messages_sent += u64::from(settlement == Settlement::Taken);
-        Ok(Some(Event::Settled {
-            channel: SendId(channel),
-            sequence,
-            settlement,
-        }))
+            .entries_mut()
+            .filter(|(_, channel)| channel.opening() == 0)
+            .map(|(number, _)| number)
+            .collect();
+        for number in fresh {
+            self.sends.mark_ready(number);
+        }
     }
 
-    fn opened(&mut self, channel: u16, name: &str) -> Result<Event, Violation> {
-        let limit = self.receives.limit();
-        if channel >= limit {
-            return Err(Violation::TooManyChannels { channel, limit });
-        }
-        let in_use = self.receives.get(channel).is_some()
-            || self.receives.iter().any(|open| open.name() == name);
-        if in_use {
-            return Err(Violation::AlreadyOpen(channel));
-        }
-        let mut state = ReceiveChannel::new(name.to_owned());
-        if self.goodbye.is_some() {
-            state.close();
-        }
-        self.receives.put(channel, state);
-        Ok(Event::Opened(ReceiveId(channel)))
+    // ---- Bytes ----
+
+    /// Changes a receiving channel, and what it has of the budget.
+    pub(super) fn change_receive<R>(
+        &mut self,
+        channel: u16,
+        change: impl FnOnce(&mut ReceiveChannel) -> R,
+    ) -> Option<R> {
+        let state = self.receives.get_mut(channel)?;
+        let before = state.reserved();
+        let result = change(state);
+        let after = state.reserved();
+        self.budget.change(before, after);
+        self.receives.mark_ready(channel);
+        Some(result)
     }
 
-    /// Fills the output buffer: settlements and grants first, for they cost little and set the peer free; then
-    /// chunks of all channels that have one, in turn.
-    pub(super) fn generate(&mut self, output: &mut Output) {
-        if self.goodbye_said || self.mute {
+    /// Gives the messages that did not begin what they may have in advance.
+    pub(super) fn advance(&mut self, channel: u16) {
+        let share = self.budget.share(self.receives_open);
+        let Some(state) = self.receives.get(channel) else {
             return;
-        }
-        self.greet(output.buffer());
-        while output.buffer().len() < OUTPUT_BYTES_MAX {
-            let Some(channel) = self.receives.pop_ready() else {
-                break;
-            };
-            let Some(state) = self.receives.get_mut(channel) else {
-                continue;
-            };
-            state.generate(channel, output.buffer());
-            if state.is_over() {
-                self.receives.remove(channel);
-            }
-        }
-        if self.goodbye.is_none() {
-            self.generate_sends(output);
-        } else if output.buffer().len() < OUTPUT_BYTES_MAX {
-            self.say_goodbye(output.buffer());
-        }
-    }
-
-    fn generate_sends(&mut self, output: &mut Output) {
-        while output.buffer().len() < OUTPUT_BYTES_MAX {
-            let Some(channel) = self.sends.pop_ready() else {
-                break;
-            };
-            let Some(state) = self.sends.get_mut(channel) else {
-                continue;
-            };
-            state.generate(channel, output);
-            if state.is_over() {
-                self.sends.remove(channel);
-            } else if state.is_ready() {
-                self.sends.mark_ready(channel);
-            }
-        }
-    }
-
-    fn greet(&mut self, out: &mut Vec<u8>) {
-        let may_speak = self.role == Role::Dialer || self.peer.is_some() || self.goodbye.is_some();
-        if self.greeted || !may_speak {
-            return;
-        }
-        self.greeted = true;
-        out.extend_from_slice(&preamble());
-        if self.role == Role::Listener && self.peer.is_none() {
-            // A refused peer learns why, and nothing else.
-            return;
-        }
-        let token = match self.role {
-            Role::Dialer => self
-                .settings
-                .token
-                .as_ref()
-                .map_or(&[][..], Token::as_bytes),
-            Role::Listener => &[],
         };
-        Frame::Hello(Hello {
-            session: self.settings.session,
-            incarnation: self.settings.incarnation,
-            message_bytes: self.settings.limits.message_bytes,
-            channels: self.settings.limits.channels,
-            name: &self.settings.name,
-            token,
-        })
-        .encode(out);
+        let bytes = self.budget.advance(state.wanted(share), share);
+        if bytes > 0 {
+            self.change_receive(channel, |state| state.grant_bytes(bytes));
+        }
     }
 
-    /// Reached only when no receiving channel had more to say than fits, so all settlements are said.
-    fn say_goodbye(&mut self, out: &mut Vec<u8>) {
-        if let Some(goodbye) = &self.goodbye {
-            Frame::Goodbye(goodbye.clone()).encode(out);
-            self.goodbye_said = true;
+    /// Lets a channel stand in line if a message that is arriving there needs more bytes, and serves the line.
+    pub(super) fn serve(&mut self, channel: u16) {
+        if self
+            .receives
+            .get(channel)
+            .is_some_and(|state| state.missing() > 0)
+        {
+            self.budget.queue(channel);
+        }
+        self.check_beside();
+        while let Some(first) = self.budget.first() {
+            let state = self.receives.get(first);
+            let missing = state.map_or(0, ReceiveChannel::missing);
+            let sequence = state.map_or(0, ReceiveChannel::messages_begun);
+            if !self.budget.admit(first, sequence, missing) {
+                return;
+            }
+            if missing > 0 {
+                self.change_receive(first, |state| state.grant_bytes(missing));
+            }
+        }
+    }
+
+    /// Sees whether the message that is beside the budget is still here.
+    fn check_beside(&mut self) {
+        if let Some((channel, sequence)) = self.budget.beside()
+            && !self
+                .receives
+                .get(channel)
+                .is_some_and(|state| state.holds(sequence))
+        {
+            self.budget.end_beside();
+        }
+    }
+
+    pub(super) fn remove_receive(&mut self, channel: u16) {
+        if let Some(state) = self.receives.get(channel) {
+            self.budget.change(state.reserved(), 0);
+            self.budget.leave(channel);
+            self.receives.remove(channel);
+            self.receives_open -= 1;
+            self.check_beside();
         }
     }
 }

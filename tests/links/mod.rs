@@ -95,6 +95,8 @@ impl Puppet {
         let hello = wire::Hello {
             session: 1,
             incarnation: 2,
+            epoch: 1,
+            lease_ms: 30_000,
             message_bytes: 1 << 24,
             channels: 16,
             name: "puppet",

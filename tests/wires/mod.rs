@@ -2,8 +2,8 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use handover::wire::{
-    Event, Frame, FrameType, Hello, Limits, Link, MAGIC, ReceiveId, SendId, Settings, VERSION,
-    VERSION_MIN, Violation,
+    Event, Frame, FrameType, Hello, LEASE_DEFAULT, Limits, Link, MAGIC, ReceiveId, SendId,
+    Settings, VERSION, VERSION_MIN, Violation,
 };
 
 pub fn settings(name: &str) -> Settings {
@@ -13,6 +13,7 @@ pub fn settings(name: &str) -> Settings {
         limits: Limits::default(),
         session: 1,
         incarnation: 2,
+        lease: LEASE_DEFAULT,
     }
 }
 
@@ -26,12 +27,25 @@ pub fn hello_bytes(token: &[u8]) -> Vec<u8> {
     let hello = Hello {
         session: 7,
         incarnation: 8,
+        epoch: 1,
+        lease_ms: 30_000,
         message_bytes: 1 << 20,
         channels: 16,
         name: "peer",
         token,
     };
     bytes_of(&Frame::Hello(hello))
+}
+
+/// OPEN of a channel whose messages are bytes.
+pub fn open_frame(channel: u16, opening: u64, name: &str) -> Frame<'_> {
+    Frame::Open {
+        channel,
+        opening,
+        name,
+        type_name: "",
+        type_version: 0,
+    }
 }
 
 pub fn bytes_of(frame: &Frame<'_>) -> Vec<u8> {
