@@ -56,6 +56,10 @@ pub struct Config {
     /// For how long a link bears it that nothing is heard of its peer; the shorter one of both sides' holds. 30 s
     /// by default, and 100 ms at least. A peer that has nothing to say gives a sign of life four times as often.
     pub lease: Duration,
+    /// Whether a link whose connection breaks goes on on another, for as long as its lease lasts. It does by default. The
+    /// dialer makes the connection; each message under way then has the outcome that it would have had. Without it, or
+    /// if either side does not want it, the link ends with its connection.
+    pub reconnect: bool,
 }
 
 impl Default for Config {
@@ -74,6 +78,7 @@ impl Default for Config {
             handshakes_max: 64,
             handshakes_per_second: 128,
             lease: LEASE_DEFAULT,
+            reconnect: true,
         }
     }
 }
@@ -167,6 +172,13 @@ impl Config {
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// The same with links that go on when their connection breaks, or without.
+    #[must_use]
+    pub fn reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
         self
     }
 

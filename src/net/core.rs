@@ -14,6 +14,7 @@ use std::{
 use super::{
     end::LinkEnd,
     port::{Port, Routes},
+    road::AtTheDoor,
 };
 use crate::wire::{Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId};
 
@@ -50,6 +51,8 @@ pub(super) struct Orders {
 pub(super) struct Core {
     pub(super) wire: WireLink,
     pub(super) orders: Orders,
+    /// The next connection, brought by a listener.
+    pub(super) door: Option<AtTheDoor>,
     /// The link is about to end: no message begins, and pumps settle what they have.
     pub(super) parting: Option<LinkEnd>,
     pub(super) ended: bool,
@@ -73,6 +76,7 @@ impl Core {
         Self {
             wire,
             orders: Orders::default(),
+            door: None,
             parting: None,
             ended: false,
             ports: Vec::new(),

@@ -18,13 +18,31 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{admission::Place, end::LinkEnd, shared::Shared, socket, tls::Stream};
+use super::{
+    admission::Place,
+    config::Config,
+    end::{LinkEnd, NetError},
+    handshake::last_word,
+    road::{AtTheDoor, Dialing, Road},
+    shared::{Heard, Shared},
+    socket,
+    tls::Stream,
+};
 use crate::wire::Goodbye;
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    stream: Stream,
+    /// The connection; `None` while the session waits for the next one.
+    stream: Option<Stream>,
+    /// Where the next one comes from.
+    road: Road,
+    dialing: Option<Dialing>,
+    /// When a connection is given up on which the session does not go on.
+    greeting: Option<Pin<Box<Sleep>>>,
+    handshake_timeout: Duration,
     close_timeout: Duration,
+    /// More sessions than this do not wait for a connection at one listener.
+    crowd_max: usize,
     parting: Option<Parting>,
     /// Where the wire's time begins.
     began: Instant,
@@ -35,7 +53,7 @@ pub(super) struct Driver {
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
     /// Held for as long as the connection lasts.
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 /// The link is about to end.
@@ -52,19 +70,25 @@ impl Driver {
     pub(super) fn new(
         shared: Arc<Shared>,
         stream: Stream,
-        close_timeout: Duration,
+        config: &Config,
         place: Option<Place>,
+        road: Road,
     ) -> Self {
         Self {
             shared,
-            stream,
-            close_timeout,
+            stream: Some(stream),
+            road,
+            dialing: None,
+            greeting: None,
+            handshake_timeout: config.handshake_timeout,
+            close_timeout: config.close_timeout,
+            crowd_max: config.connections_max.saturating_mul(2),
             parting: None,
             began: Instant::now(),
             alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
             alarm_is_off: false,
             unheard: true,
-            _place: place,
+            place,
         }
     }
 
@@ -95,6 +119,7 @@ impl Driver {
 
     /// Returns whether there may be more to do at once.
     fn turn(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
+        self.look_out(context)?;
         if std::mem::take(&mut self.unheard) {
             self.hear()?;
         }
@@ -107,20 +132,31 @@ impl Driver {
     }
 
     fn hear(&mut self) -> ControlFlow<LinkEnd> {
-        match self.shared.hear() {
-            Some(end @ LinkEnd::Silent(_)) => {
+        let end = match self.shared.hear() {
+            Heard::Nothing => return ControlFlow::Continue(()),
+            Heard::Resumed => {
+                self.goes_on();
+                // There may be more.
+                self.unheard = true;
+                return ControlFlow::Continue(());
+            }
+            Heard::Useless(error) => return self.lost(error).map_continue(|_| ()),
+            Heard::End(end) => end,
+        };
+        match end {
+            LinkEnd::Silent(_) | LinkEnd::Forgotten => {
                 // Nothing that is said now would be heard.
-                socket::abandon(&self.stream);
+                self.abandon();
                 let end = self.parting.take().map_or(end, |parting| parting.end);
                 return ControlFlow::Break(end);
             }
-            Some(end @ LinkEnd::PeerClosed(_)) => {
+            LinkEnd::PeerClosed(_) => {
                 self.part(end, Goodbye::done());
                 if let Some(parting) = &mut self.parting {
                     parting.peer_done = true;
                 }
             }
-            Some(end) => {
+            end => {
                 let goodbye = match &end {
                     LinkEnd::Violation(violation) => violation.goodbye(),
                     LinkEnd::Closed(goodbye) => goodbye.clone(),
@@ -128,9 +164,86 @@ impl Driver {
                 };
                 self.part(end, goodbye);
             }
-            None => {}
         }
         ControlFlow::Continue(())
+    }
+
+    /// Ends the connection at once, whatever is unsaid.
+    fn abandon(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            socket::abandon(stream.socket());
+        }
+        self.place = None;
+    }
+
+    // ---- The next connection ----
+
+    /// Looks whether the next connection is there, or is of no use.
+    fn look_out(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd> {
+        if let Some(next) = self.shared.with(|core| core.door.take()) {
+            self.open_the_door(next);
+        }
+        if let Some(dialing) = &mut self.dialing
+            && let Poll::Ready(result) = dialing.as_mut().poll(context)
+        {
+            self.dialing = None;
+            match result {
+                Ok(stream) if self.shared.with(|core| core.wire.reconnect()) => {
+                    self.stream = Some(stream);
+                    self.greeting = Some(Box::pin(tokio::time::sleep(self.handshake_timeout)));
+                }
+                Ok(_) => {}
+                Err(error @ (NetError::AnotherPeer | NetError::Refused(_))) => {
+                    return self.lost(io::Error::other(error)).map_continue(|_| ());
+                }
+                Err(_) => self.dial(),
+            }
+        }
+        if let Some(greeting) = &mut self.greeting
+            && greeting.as_mut().poll(context).is_ready()
+        {
+            return self
+                .lost(io::ErrorKind::TimedOut.into())
+                .map_continue(|_| ());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Goes on on a connection that a listener has brought. The one before, which may not know yet that it is none any
+    /// more, is closed first.
+    fn open_the_door(&mut self, next: AtTheDoor) {
+        self.abandon();
+        let AtTheDoor {
+            wire,
+            stream,
+            place,
+        } = next;
+        match self.shared.with(|core| core.wire.resume(wire)) {
+            Ok(()) => {
+                self.stream = Some(stream);
+                self.place = place;
+                self.unheard = true;
+            }
+            Err(mut refused) => {
+                self.shared.with(|core| core.wire.disconnected());
+                let mut stream = stream;
+                tokio::spawn(async move { last_word(&mut refused, &mut stream).await });
+            }
+        }
+    }
+
+    /// The session goes on on the connection that this side made.
+    fn goes_on(&mut self) {
+        self.greeting = None;
+        if let Road::Dialer(dialer) = &mut self.road {
+            dialer.arrived();
+        }
+    }
+
+    fn dial(&mut self) {
+        if let Road::Dialer(dialer) = &mut self.road {
+            self.dialing = Some(dialer.dial());
+        }
     }
 
     fn obey(&mut self) -> ControlFlow<LinkEnd> {
@@ -139,7 +252,7 @@ impl Driver {
             (core.orders.abort, core.orders.close.take(), forsaken)
         });
         if abort {
-            socket::abandon(self.stream.socket());
+            self.abandon();
             return ControlFlow::Break(LinkEnd::Aborted);
         }
         let goodbye = close.or_else(|| forsaken.then(Goodbye::done));
@@ -174,7 +287,10 @@ impl Driver {
         if written && !parting.shut {
             // The peer sees the end of the stream also if it does not understand our goodbye. Whatever goes
             // wrong here shows in the next read.
-            parting.shut = Pin::new(&mut self.stream).poll_shutdown(context).is_ready();
+            parting.shut = match &mut self.stream {
+                Some(stream) => Pin::new(stream).poll_shutdown(context).is_ready(),
+                None => true,
+            };
         }
         if (parting.shut && parting.peer_done) || parting.deadline.as_mut().poll(context).is_ready()
         {
@@ -185,7 +301,10 @@ impl Driver {
 
     /// Writes once; returns whether the socket took something.
     fn write(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
-        let stream = Pin::new(&mut self.stream);
+        let Some(stream) = &mut self.stream else {
+            return ControlFlow::Continue(false);
+        };
+        let stream = Pin::new(stream);
         let written = self.shared.with(|core| {
             let bytes = core.wire.output();
             if bytes.is_empty() {
@@ -214,7 +333,10 @@ impl Driver {
         {
             return ControlFlow::Continue(false);
         }
-        let stream = Pin::new(&mut self.stream);
+        let Some(stream) = &mut self.stream else {
+            return ControlFlow::Continue(false);
+        };
+        let stream = Pin::new(stream);
         let read = self.shared.with(|core| {
             let mut buffer = ReadBuf::new(core.wire.input());
             let polled = stream.poll_read(context, &mut buffer);
@@ -233,12 +355,26 @@ impl Driver {
         }
     }
 
-    /// The connection is gone, which while parting is what was to come.
+    /// The connection is gone. The session waits for the next one, unless the link is to end anyway.
     fn lost(&mut self, error: io::Error) -> ControlFlow<LinkEnd, bool> {
-        ControlFlow::Break(match self.parting.take() {
-            Some(parting) => parting.end,
-            None => LinkEnd::lost(error),
-        })
+        if let Some(parting) = self.parting.take() {
+            return ControlFlow::Break(parting.end);
+        }
+        let waits = match &self.road {
+            Road::None => false,
+            Road::Dialer(_) => true,
+            // Whoever comes, leaves and comes again does not fill the memory.
+            Road::Listener(entry) => entry.crowd() <= self.crowd_max,
+        };
+        if !waits {
+            return ControlFlow::Break(LinkEnd::lost(error));
+        }
+        self.stream = None;
+        self.place = None;
+        self.greeting = None;
+        self.shared.with(|core| core.wire.disconnected());
+        self.dial();
+        ControlFlow::Continue(true)
     }
 }
 

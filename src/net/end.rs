@@ -28,6 +28,13 @@ pub enum NetError {
         "the peer wants to go on with a session that is not known here: it has to begin a new one"
     )]
     UnknownSession,
+    /// No new link: the connection goes on with the session of a link that is there, whose connection had broken. That
+    /// is nothing that went wrong.
+    #[error("the connection goes on with a link that is there")]
+    Resumed,
+    /// The peer that answers is not the one with whom the session was begun.
+    #[error("another peer answers where the peer of the session was")]
+    AnotherPeer,
     /// The peer does not want the link, and said why.
     #[error("the peer refused the link: {0}")]
     Refused(Goodbye),
@@ -88,10 +95,15 @@ pub enum LinkEnd {
     Closed(Goodbye),
     /// The peer said goodbye.
     PeerClosed(Goodbye),
-    /// The connection broke, or the peer closed it without a goodbye, as when its process is killed.
+    /// The connection broke, or the peer closed it without a goodbye, as when its process is killed, and the link does
+    /// not go on on another ([`Config::reconnect`](super::Config::reconnect)).
     Lost(Arc<io::Error>),
-    /// Nothing was heard of the peer for the whole [lease](super::Config::lease).
+    /// Nothing was heard of the peer for the whole [lease](super::Config::lease): it does not answer, or no connection
+    /// to it could be made in that time.
     Silent(Duration),
+    /// The connection broke, and where the peer was nobody knows the session any more: its process has ended, or it has
+    /// given the session up.
+    Forgotten,
     /// The peer broke the protocol.
     Violation(Violation),
     /// [`Link::abort`](super::Link::abort) was called, or the runtime of the link was shut down.
@@ -111,6 +123,7 @@ impl fmt::Display for LinkEnd {
             Self::PeerClosed(goodbye) => write!(f, "the peer said goodbye: {goodbye}"),
             Self::Lost(error) => write!(f, "the connection was lost: {error}"),
             Self::Silent(lease) => write!(f, "the peer was silent for {lease:?}"),
+            Self::Forgotten => f.write_str("the peer does not know the session any more"),
             Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::Aborted => f.write_str("this side aborted it"),
         }

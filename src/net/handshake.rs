@@ -9,10 +9,11 @@ use tokio::{
 };
 
 use super::{
-    admission::{Admission, Entrance, Place},
+    admission::{Admission, Entrance},
     config::Config,
     end::{NetError, PlainOffLoopback},
     link::Link,
+    road::{AtTheDoor, Registry},
     socket,
     tls::{PeerIdentity, Stream, Tls, TlsError, explain},
 };
@@ -24,6 +25,7 @@ pub struct Listener {
     listener: TcpListener,
     config: Arc<Config>,
     admission: Admission,
+    registry: Arc<Registry>,
 }
 
 /// What a listener has to do with at a moment.
@@ -51,6 +53,7 @@ impl Listener {
         Ok(Self {
             listener: TcpListener::bind(addresses.as_slice()).await?,
             admission: Admission::new(&config),
+            registry: Arc::default(),
             config: Arc::new(config),
         })
     }
@@ -98,6 +101,7 @@ impl Listener {
             address,
             config: Arc::clone(&self.config),
             entrance,
+            registry: Arc::clone(&self.registry),
         })
     }
 }
@@ -119,6 +123,7 @@ pub struct Incoming {
     address: SocketAddr,
     config: Arc<Config>,
     entrance: Entrance,
+    registry: Arc<Registry>,
 }
 
 impl Incoming {
@@ -129,6 +134,9 @@ impl Incoming {
     }
 
     /// Hears who the peer is, and answers. Takes [`Config::handshake_timeout`] at most.
+    ///
+    /// A peer whose connection had broken may come back to go on with a link that this listener has made. Then there is
+    /// no new link: that one goes on, and this call says [`NetError::Resumed`].
     ///
     /// # Errors
     ///
@@ -152,7 +160,29 @@ impl Incoming {
         // The place is the link's; the entrance is free when this returns.
         let place = Some(self.entrance.place);
         let who = (self.address, identity);
-        shake_hands(wire, stream, who, config, deadline, place).await
+        let (wire, stream) = shake_hands(wire, stream, config, deadline).await?;
+        let Some(wanted) = wire.wants() else {
+            let registry = config.reconnect.then_some(&self.registry);
+            return Ok(Link::accepted(wire, stream, who, config, place, registry));
+        };
+        let known = self.registry.find(wanted, &who.1);
+        let left = AtTheDoor {
+            wire,
+            stream,
+            place,
+        };
+        match known {
+            Some(session) => {
+                if let Some(left) = session.bring(left) {
+                    left.turn_away().await;
+                }
+                Err(NetError::Resumed)
+            }
+            None => {
+                left.turn_away().await;
+                Err(NetError::UnknownSession)
+            }
+        }
     }
 }
 
@@ -167,10 +197,23 @@ impl Incoming {
 /// The connection is closed if the future is dropped.
 pub async fn dial(address: impl ToSocketAddrs, config: Config) -> Result<Link, NetError> {
     let deadline = Instant::now() + config.handshake_timeout;
+    let looked_up = async { Ok(lookup_host(address).await?.collect::<Vec<_>>()) };
+    let addresses = in_time(deadline, &config, looked_up).await?;
+    check_plain(&addresses, &config)?;
+    let (stream, who) = connect(&addresses, &config, deadline).await?;
+    let wire = WireLink::dialer(config.settings());
+    let (wire, stream) = shake_hands(wire, stream, &config, deadline).await?;
+    Ok(Link::dialed(wire, stream, who, &config, addresses))
+}
+
+/// Connects to the first of `addresses` that answers, and knows the peer by its certificate if the link is TLS.
+pub(super) async fn connect(
+    addresses: &[SocketAddr],
+    config: &Config,
+    deadline: Instant,
+) -> Result<(Stream, (SocketAddr, PeerIdentity)), NetError> {
     let secured = async {
-        let addresses: Vec<_> = lookup_host(address).await?.collect();
-        check_plain(&addresses, &config)?;
-        let stream = TcpStream::connect(addresses.as_slice()).await?;
+        let stream = TcpStream::connect(addresses).await?;
         socket::prepare(&stream)?;
         let address = stream.peer_addr()?;
         let (stream, identity) = match &config.tls {
@@ -189,9 +232,7 @@ pub async fn dial(address: impl ToSocketAddrs, config: Config) -> Result<Link, N
         };
         Ok((stream, (address, identity)))
     };
-    let (stream, who) = in_time(deadline, &config, secured).await?;
-    let wire = WireLink::dialer(config.settings());
-    shake_hands(wire, stream, who, &config, deadline, None).await
+    in_time(deadline, config, secured).await
 }
 
 fn check_plain(addresses: &[SocketAddr], config: &Config) -> Result<(), PlainOffLoopback> {
@@ -243,28 +284,33 @@ async fn accept_tls(
 async fn shake_hands(
     mut wire: WireLink,
     mut stream: Stream,
-    who: (SocketAddr, PeerIdentity),
     config: &Config,
     deadline: Instant,
-    place: Option<Place>,
-) -> Result<Link, NetError> {
+) -> Result<(WireLink, Stream), NetError> {
     let result = in_time(deadline, config, converse(&mut wire, &mut stream)).await;
     if let Err(error) = result {
         wire.goodbye(match &error {
             NetError::Violation(violation) => violation.goodbye(),
-            NetError::UnknownSession => Goodbye::unknown_session(),
             NetError::Timeout(_) => Goodbye::new(Code::Timeout, &error.to_string()),
             _ => Goodbye::leaving(""),
         });
         last_word(&mut wire, &mut stream).await;
         return Err(error);
     }
-    Ok(Link::start(wire, stream, who, config, place))
+    Ok((wire, stream))
+}
+
+impl AtTheDoor {
+    /// Tells a peer that there is no session for it to go on with.
+    async fn turn_away(mut self) {
+        self.wire.goodbye(Goodbye::unknown_session());
+        last_word(&mut self.wire, &mut self.stream).await;
+    }
 }
 
 /// Says what there is to say, a few hundred bytes, for which the buffer of a new socket has room; one that has not
 /// is not waited for.
-async fn last_word(wire: &mut WireLink, stream: &mut Stream) {
+pub(super) async fn last_word(wire: &mut WireLink, stream: &mut Stream) {
     let _ = timeout_at(Instant::now(), stream.write(wire.output())).await;
     let _ = timeout_at(Instant::now(), stream.shutdown()).await;
 }
@@ -281,12 +327,11 @@ async fn why_closed(stream: &mut Stream, error: io::Error) -> NetError {
     }
 }
 
-/// Talks until both sides know each other.
+/// Talks until both sides know each other, or a listener knows with which session its peer wants to go on.
 async fn converse(wire: &mut WireLink, stream: &mut Stream) -> Result<(), NetError> {
     loop {
         match wire.poll_event()? {
-            Some(Event::Welcome) => return Ok(()),
-            Some(Event::Resume(_)) => return Err(NetError::UnknownSession),
+            Some(Event::Welcome | Event::Resume(_)) => return Ok(()),
             Some(Event::Goodbye(goodbye)) => return Err(NetError::Refused(goodbye)),
             Some(_) | None => {}
         }

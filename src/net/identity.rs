@@ -12,7 +12,14 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A new number for a connection.
+/// A number from 0 to 1.
+pub(super) fn fraction() -> f64 {
+    // As many bits as the type holds exactly.
+    const BITS: u32 = 32;
+    f64::from(u32::try_from(random() >> BITS).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+/// A new number for a session.
 pub(super) fn session() -> u128 {
     u128::from(random()) << 64 | u128::from(random())
 }

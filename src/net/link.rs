@@ -11,6 +11,7 @@ use super::{
     driver::Driver,
     end::{LinkEnd, NetError},
     pump,
+    road::{Dialer, Registry, Road},
     shared::Shared,
     tls::{PeerIdentity, Stream},
 };
@@ -43,11 +44,12 @@ pub struct Peer {
     pub message_bytes_max: u32,
 }
 
-/// A link to another process: one TCP connection, many channels.
+/// A link to another process: many channels over one TCP connection, or over several one after the other.
 ///
 /// This is a handle; clones are handles of the same link. The link is driven by a task of the tokio runtime on
 /// which it was made. It ends with [`close`](Self::close) or [`abort`](Self::abort), when the peer ends it,
-/// when the connection breaks, or when all handles and all local ends of its channels are dropped.
+/// when its connection breaks and no other can be made within its [lease](Config::lease), or when all handles and all
+/// local ends of its channels are dropped.
 #[derive(Clone)]
 pub struct Link(Arc<Handle>);
 
@@ -63,14 +65,49 @@ impl Drop for Handle {
 }
 
 impl Link {
-    /// Makes the link of a connection whose handshake is complete, and starts its driver.
-    pub(super) fn start(
+    /// Makes the link of a connection that this side made.
+    pub(super) fn dialed(
+        wire: WireLink,
+        stream: Stream,
+        who: (SocketAddr, PeerIdentity),
+        config: &Config,
+        addresses: Vec<SocketAddr>,
+    ) -> Self {
+        let road = if config.reconnect {
+            Road::Dialer(Dialer::new(addresses, config.clone(), who.1.clone()))
+        } else {
+            Road::None
+        };
+        let (handle, shared) = Self::new(wire, who, config);
+        tokio::spawn(Driver::new(shared, stream, config, None, road));
+        handle
+    }
+
+    /// Makes the link of a connection that a listener accepted. With a registry it may go on on another connection.
+    pub(super) fn accepted(
         wire: WireLink,
         stream: Stream,
         who: (SocketAddr, PeerIdentity),
         config: &Config,
         place: Option<Place>,
+        registry: Option<&Arc<Registry>>,
     ) -> Self {
+        let identity = who.1.clone();
+        let (handle, shared) = Self::new(wire, who, config);
+        let road = match registry {
+            Some(registry) => registry.enter(handle.peer().session, &shared, identity),
+            None => Road::None,
+        };
+        tokio::spawn(Driver::new(shared, stream, config, place, road));
+        handle
+    }
+
+    /// Makes the handle of a link whose handshake is complete, and what it shares with its driver.
+    fn new(
+        wire: WireLink,
+        who: (SocketAddr, PeerIdentity),
+        config: &Config,
+    ) -> (Self, Arc<Shared>) {
         let Some(hello) = wire.peer().cloned() else {
             unreachable!("the handshake is complete");
         };
@@ -91,13 +128,11 @@ impl Link {
             access: config.access.clone(),
         };
         let shared = Arc::new(Shared::new(wire, gate));
-        tokio::spawn(Driver::new(
-            Arc::clone(&shared),
-            stream,
-            config.close_timeout,
-            place,
-        ));
-        Self(Arc::new(Handle { shared, peer }))
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+            peer,
+        };
+        (Self(Arc::new(handle)), shared)
     }
 
     /// Who is at the other end.

@@ -62,6 +62,7 @@ mod identity;
 mod link;
 mod port;
 mod pump;
+mod road;
 mod shared;
 mod socket;
 mod tls;

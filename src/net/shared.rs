@@ -5,7 +5,7 @@
 //! - A pump that waits is marked whenever what it waits for may have come: by its waker for local channels, by
 //!   the driver for the wire.
 
-use std::{future::Future, sync::Arc, task::Poll, time::Duration};
+use std::{future::Future, io, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -15,11 +15,12 @@ use super::{
     core::{Core, Orders, Pump, Verdict},
     end::{LinkEnd, NetError},
     port::{InPort, OutPort, Port},
+    road::AtTheDoor,
     wakes::Wakes,
 };
 use crate::{
     sync::Mutex,
-    wire::{Code, Event, Goodbye, Link as WireLink, MessageTooLong, OpenError, Settlement},
+    wire::{Code, Event, Goodbye, Link as WireLink, Lost, MessageTooLong, OpenError, Settlement},
 };
 
 pub(super) struct Shared {
@@ -28,6 +29,18 @@ pub(super) struct Shared {
     /// What the peer may do.
     pub(super) gate: Gate,
     end: watch::Sender<Option<LinkEnd>>,
+}
+
+/// What came of what was heard, beside what the pumps are told.
+pub(super) enum Heard {
+    Nothing,
+    /// The session goes on on a new connection.
+    Resumed,
+    /// The new connection is of no use; the session waits for another.
+    Useless(io::Error),
+    /// The peer's goodbye, how it broke the protocol, that it is gone, or what it is told when it has opened a channel
+    /// that it may not open.
+    End(LinkEnd),
 }
 
 impl Shared {
@@ -158,27 +171,44 @@ impl Shared {
         any
     }
 
-    /// Acts on what the bytes read so far mean. Returns the peer's goodbye, how it broke the protocol, or what it
-    /// is told when it has opened a channel that it may not open.
-    pub(super) fn hear(&self) -> Option<LinkEnd> {
+    /// Acts on what the bytes read so far, or the time, mean.
+    pub(super) fn hear(&self) -> Heard {
         self.with(|core| {
             loop {
-                match core.wire.poll_event() {
-                    Ok(None) => return None,
-                    Ok(Some(Event::Goodbye(goodbye))) => return Some(LinkEnd::PeerClosed(goodbye)),
-                    Ok(Some(Event::Lost(_))) => {
-                        let lease = core.wire.peer().map_or(Duration::ZERO, |peer| peer.lease);
-                        return Some(LinkEnd::Silent(lease));
+                let event = match core.wire.poll_event() {
+                    Ok(None) => return Heard::Nothing,
+                    Ok(Some(event)) => event,
+                    Err(violation) => {
+                        return if core.wire.is_over() {
+                            Heard::End(LinkEnd::Violation(violation))
+                        } else {
+                            Heard::Useless(io::Error::new(io::ErrorKind::InvalidData, violation))
+                        };
                     }
-                    Ok(Some(event)) => {
+                };
+                match event {
+                    Event::Goodbye(goodbye) if core.wire.is_over() => {
+                        return Heard::End(LinkEnd::PeerClosed(goodbye));
+                    }
+                    Event::Goodbye(goodbye) => {
+                        return Heard::Useless(io::Error::other(goodbye.to_string()));
+                    }
+                    Event::Lost(Lost::Silent) => {
+                        let lease = core.wire.peer().map_or(Duration::ZERO, |peer| peer.lease);
+                        return Heard::End(LinkEnd::Silent(lease));
+                    }
+                    Event::Lost(Lost::UnknownSession | Lost::OtherProcess) => {
+                        return Heard::End(LinkEnd::Forgotten);
+                    }
+                    Event::Resumed => return Heard::Resumed,
+                    event => {
                         if let Some(goodbye) = self.denied(core, &event) {
-                            return Some(LinkEnd::Closed(goodbye));
+                            return Heard::End(LinkEnd::Closed(goodbye));
                         }
                         if let Some(key) = core.act(event) {
                             self.wakes.mark(key);
                         }
                     }
-                    Err(violation) => return Some(LinkEnd::Violation(violation)),
                 }
             }
         })
@@ -199,6 +229,18 @@ impl Shared {
         Some(Goodbye::new(Code::Refused, &reason))
     }
 
+    /// Brings the driver the next connection of the session. Returns one that it did not come to take.
+    pub(super) fn bring(&self, connection: AtTheDoor) -> Option<AtTheDoor> {
+        let left = self.with(|core| {
+            if core.ended {
+                return Some(connection);
+            }
+            core.door.replace(connection)
+        });
+        self.wakes.call();
+        left
+    }
+
     /// Lets no message begin any more, and all pumps settle what they have.
     pub(super) fn part(&self, end: LinkEnd) {
         let count = self.with(|core| {
@@ -214,7 +256,7 @@ impl Shared {
         let pumps = self.with(|core| {
             core.parting.get_or_insert_with(|| end.clone());
             core.ended = true;
-            std::mem::take(&mut core.pumps)
+            (std::mem::take(&mut core.pumps), core.door.take())
         });
         drop(pumps);
         self.end.send_if_modified(|current| {
