@@ -364,13 +364,15 @@ impl State {
         if again && !over {
             state.reopen();
         }
+        // After the last word of this side nobody receives.
+        let wanted = !over && self.goodbye.is_none();
         if self.goodbye.is_some() {
             state.close(Ending::Close);
         }
         self.receives.put(channel, state);
         self.receives_open += 1;
         self.receives.mark_ready(channel);
-        Ok((!over).then_some(Event::Opened(ReceiveId(channel))))
+        Ok(wanted.then_some(Event::Opened(ReceiveId(channel))))
     }
 
     /// The peer has opened again all on which it sends: the others are over there.

@@ -232,6 +232,18 @@ impl Link {
         self.state.is_over()
     }
 
+    /// Why the session is over, if it is without a goodbye.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        self.state.life.lost
+    }
+
+    /// Whether this side has been told to say its last word.
+    #[must_use]
+    pub fn is_parting(&self) -> bool {
+        self.state.goodbye.is_some()
+    }
+
     // ---- Time ----
 
     /// Says that it is `now`, counted from any fixed moment.

@@ -393,6 +393,7 @@ impl ReceiveChannel {
             return Err(Violation::BadClose(channel));
         }
         self.peer_closed_here = true;
+        self.revoke = Revoke::No;
         self.assembly = None;
         self.bytes_granted = self.bytes_arrived;
         Ok(!std::mem::replace(&mut self.peer_closed, true))

@@ -165,9 +165,9 @@ impl SendChannel {
         self.bytes_granted = self.bytes_granted.max(bytes);
     }
 
-    /// Nothing begins any more within what was granted.
+    /// Nothing begins any more within what was granted. One that is closed does not answer: nothing can begin.
     pub(super) fn revoke(&mut self) {
-        self.revoked = true;
+        self.revoked = !self.closed && !self.peer_closed;
         self.messages_granted = self.messages_begun;
     }
 
@@ -233,6 +233,7 @@ impl SendChannel {
             return Err(Violation::BadClose(channel));
         }
         self.peer_closed = true;
+        self.revoked = false;
         self.ending.get_or_insert(Ending::Close);
         self.messages.clear();
         Ok(())

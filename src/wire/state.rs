@@ -189,6 +189,15 @@ impl State {
         self.sends.retain(|channel| !channel.is_peer_closed());
         self.sends.clear_ready();
         self.budget.clear_line();
+        for number in self.receives.numbers() {
+            if self
+                .receives
+                .get(number)
+                .is_some_and(ReceiveChannel::is_stub)
+            {
+                self.remove_receive(number);
+            }
+        }
         for (_, channel) in self.receives.entries_mut() {
             let before = channel.reserved();
             channel.disconnected();
