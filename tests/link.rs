@@ -271,8 +271,9 @@ async fn a_receive_that_is_given_up_leaves_its_message_for_the_next() {
     soon("the send", send).await.unwrap();
 }
 
+/// Then the sender waits as if it had never crossed, and may turn to somebody else.
 #[tokio::test]
-async fn a_receiver_that_goes_without_taking_what_it_asked_for_returns_it() {
+async fn what_nobody_waits_for_any_more_is_its_senders_again() {
     let (a, b) = pair().await;
     let (tx, rx) = channel_over(&a, &b, "units");
     {
@@ -283,9 +284,15 @@ async fn a_receiver_that_goes_without_taking_what_it_asked_for_returns_it() {
     let mut send = Box::pin(tx.send_async(Bytes::from_static(b"one")));
     assert!(is_pending(&mut send).await);
     settle(&a, &b).await;
+    assert!(is_pending(&mut send).await);
+    assert_eq!(b.counters().messages_received, 0);
+    // It crosses once more, for one that takes it.
+    assert_eq!(soon("the message", rx.recv_async()).await.unwrap(), "one");
+    soon("the send", send).await.unwrap();
+    let send = tx.send_async(Bytes::from_static(b"two"));
     drop(rx);
     let error = soon("the outcome", send).await.unwrap_err();
-    assert!(matches!(error, SendError::Returned(message) if message == "one"));
+    assert!(matches!(error, SendError::Disconnected(message) if message == "two"));
 }
 
 #[tokio::test]
@@ -353,8 +360,9 @@ async fn dropping_all_handles_and_ends_ends_the_link() {
 }
 
 #[tokio::test]
-async fn an_abort_is_a_lost_link_to_the_peer() {
-    let (a, b) = pair().await;
+async fn an_abort_is_a_lost_link_to_a_peer_that_does_not_reconnect() {
+    let once = config().reconnect(false);
+    let (a, b) = pair_of(once.clone(), once).await;
     b.abort();
     assert!(matches!(
         soon("the end", b.closed()).await,

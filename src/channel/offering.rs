@@ -164,6 +164,25 @@ impl<T> OfferFuture<'_, T> {
     }
 }
 
+impl<T> OfferFuture<'_, T> {
+    /// Gives the offer up unless a receiver has taken or accepted its message. Then `None`, and the future must be
+    /// polled on to learn what becomes of it; otherwise it must not be polled again.
+    #[must_use = "a message that was not taken is in it"]
+    pub fn take_back(mut self: Pin<&mut Self>) -> Option<T> {
+        let this = self.as_mut().project();
+        let waiter = this.waiter.into_ref();
+        let is_free = {
+            let mut locked = this.core.lock();
+            let own = locked.leave(Role::Sender, waiter);
+            let stage = waiter.stage();
+            drop(locked);
+            drop(own);
+            matches!(stage, Stage::Idle | Stage::Declined)
+        };
+        if is_free { self.withdraw() } else { None }
+    }
+}
+
 impl<T> Future for OfferFuture<'_, T> {
     type Output = Result<(), OfferError<T>>;
 

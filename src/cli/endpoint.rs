@@ -138,6 +138,8 @@ pub fn config(
         .close_timeout(limits::CLOSE_TIME)
         .connections_max(limits::WORKERS + limits::HANDSHAKES)
         .handshakes_max(limits::HANDSHAKES)
+        // Who is lost is replaced: its units go to others at once.
+        .reconnect(false)
         .plain_off_loopback(shared.is_some_and(|shared| shared.insecure_plain_tcp));
     if let Some(token) = token {
         config = config.token(token);

@@ -16,7 +16,10 @@ use super::{
     port::{Port, Routes},
     road::AtTheDoor,
 };
-use crate::wire::{Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId};
+use crate::{
+    channel::Reason,
+    wire::{Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId, SendId},
+};
 
 /// One pump: the future that moves the messages of one local end.
 pub(super) struct Pump {
@@ -56,6 +59,10 @@ pub(super) struct Core {
     /// The link is about to end: no message begins, and pumps settle what they have.
     pub(super) parting: Option<LinkEnd>,
     pub(super) ended: bool,
+    /// This side accepted the session's connections.
+    pub(super) is_listener: bool,
+    /// See [`WireLink::may_take`]; by the driver's clock.
+    pub(super) may_take: bool,
     pub(super) ports: Vec<Option<Port>>,
     /// As `ports`. An entry is empty also while its pump is being polled.
     pub(super) pumps: Vec<Option<Pump>>,
@@ -67,13 +74,17 @@ pub(super) struct Core {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Taken,
+    /// Nobody waits for it any more.
+    Declined,
     NotTaken,
     InDoubt,
 }
 
 impl Core {
-    pub(super) fn new(wire: WireLink) -> Self {
+    pub(super) fn new(wire: WireLink, is_listener: bool) -> Self {
         Self {
+            is_listener,
+            may_take: true,
             wire,
             orders: Orders::default(),
             door: None,
@@ -173,27 +184,31 @@ impl Core {
                 let key = self.sends.get(channel.number())?;
                 if let Some(Port::Out(port)) = self.port_mut(key) {
                     port.settled = Some((sequence, settlement));
+                    port.under_way = None;
                 }
                 Some(key)
             }
-            Event::ReceiverClosed(id)
-            | Event::ReceiverPoisoned { channel: id, .. }
-            | Event::Denied { channel: id, .. } => {
-                let key = self.sends.clear(id.number())?;
-                if let Some(Port::Out(port)) = self.port_mut(key) {
-                    port.closed = true;
-                }
-                Some(key)
+            Event::ReceiverClosed(id) => self.receiver_gone(id, None),
+            Event::ReceiverPoisoned { channel, reason } => {
+                self.receiver_gone(channel, Some(reason.as_str().into()))
             }
-            Event::SenderClosed(id) | Event::SenderPoisoned { channel: id, .. } => {
-                let key = self.receives.get(id.number())?;
+            Event::Denied {
+                channel, reason, ..
+            } => {
+                let why = format!("the peer refuses the channel: {}", reason.as_str());
+                self.receiver_gone(channel, Some(why.into()))
+            }
+            Event::SenderClosed(id) => self.sender_gone(id, None),
+            Event::SenderPoisoned { channel, reason } => {
+                self.sender_gone(channel, Some(reason.as_str().into()))
+            }
+            Event::Withdraw { channel, sequence } => {
+                let key = self.receives.get(channel.number())?;
                 if let Some(Port::In(port)) = self.port_mut(key) {
-                    port.closed = true;
+                    port.wanted_back = Some(sequence);
                 }
                 Some(key)
             }
-            // The message is offered to local receivers, of whom one will take it or go.
-            Event::Withdraw { .. } => None,
             // A link of one connection that revokes nothing; the driver looks at its end.
             Event::Welcome
             | Event::Resume(_)
@@ -202,6 +217,40 @@ impl Core {
             | Event::Goodbye(_)
             | Event::Lost(_) => None,
         }
+    }
+
+    fn receiver_gone(&mut self, id: SendId, reason: Option<Reason>) -> Option<u16> {
+        let key = self.sends.clear(id.number())?;
+        if let Some(Port::Out(port)) = self.port_mut(key) {
+            port.closed = true;
+            port.poison = reason;
+        }
+        Some(key)
+    }
+
+    fn sender_gone(&mut self, id: ReceiveId, reason: Option<Reason>) -> Option<u16> {
+        let key = self.receives.get(id.number())?;
+        if let Some(Port::In(port)) = self.port_mut(key) {
+            port.closed = true;
+            port.poison = reason;
+        }
+        Some(key)
+    }
+
+    /// Whether a message of this side is under way, of which the peer has not said what became of it.
+    pub(super) fn awaits_an_outcome(&self) -> bool {
+        self.ports
+            .iter()
+            .flatten()
+            .any(|port| matches!(port, Port::Out(port) if !port.closed && port.under_way.is_some()))
+    }
+
+    /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`].
+    pub(super) fn patient(&self) -> impl Iterator<Item = u16> {
+        (0u16..)
+            .zip(&self.ports)
+            .filter(|(_, port)| matches!(port, Some(Port::In(port)) if port.is_patient))
+            .map(|(key, _)| key)
     }
 
     /// What the wire knows of a message of which the peer has said nothing.
@@ -215,20 +264,27 @@ impl Core {
         }
     }
 
-    pub(super) fn close(&mut self, key: u16) {
+    /// Closes the channel of a port; with a reason if it is poisoned.
+    pub(super) fn close(&mut self, key: u16, poison: Option<&Reason>) {
         let Some(port) = self.ports.get_mut(usize::from(key)).and_then(Option::take) else {
             return;
         };
         match port {
             Port::Out(port) => {
                 if self.sends.clear(port.id.number()).is_some() {
-                    self.wire.close_send(port.id);
+                    match poison {
+                        Some(reason) => self.wire.poison_send(port.id, reason.as_str()),
+                        None => self.wire.close_send(port.id),
+                    }
                 }
             }
             Port::In(port) => {
                 if let Some(id) = port.id {
                     self.receives.clear(id.number());
-                    self.wire.close_receive(id);
+                    match poison {
+                        Some(reason) => self.wire.poison_receive(id, reason.as_str()),
+                        None => self.wire.close_receive(id),
+                    }
                 }
             }
         }

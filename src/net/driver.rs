@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     admission::Place,
     config::Config,
-    end::{LinkEnd, NetError},
+    end::LinkEnd,
     handshake::last_word,
     road::{AtTheDoor, Dialing, Road},
     shared::{Heard, Shared},
@@ -37,6 +37,8 @@ pub(super) struct Driver {
     /// Where the next one comes from.
     road: Road,
     dialing: Option<Dialing>,
+    /// It was not polled yet, so nothing would wake this task for it.
+    undialed: bool,
     /// When a connection is given up on which the session does not go on.
     greeting: Option<Pin<Box<Sleep>>>,
     handshake_timeout: Duration,
@@ -79,6 +81,7 @@ impl Driver {
             stream: Some(stream),
             road,
             dialing: None,
+            undialed: false,
             greeting: None,
             handshake_timeout: config.handshake_timeout,
             close_timeout: config.close_timeout,
@@ -95,10 +98,7 @@ impl Driver {
     /// Tells the wire the time.
     fn tick(&mut self, context: &mut Context<'_>) {
         let now = self.began.elapsed();
-        let over = self.shared.with(|core| {
-            core.wire.tick(now);
-            core.wire.is_over()
-        });
+        let over = self.shared.tick(now);
         self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
         self.unheard |= over;
     }
@@ -128,7 +128,10 @@ impl Driver {
         let wrote = self.write(context)?;
         self.conclude(context)?;
         let read = self.read(context)?;
-        ControlFlow::Continue(wrote || read)
+        if read && !self.shared.may_take() {
+            self.tick(context);
+        }
+        ControlFlow::Continue(wrote || read || std::mem::take(&mut self.undialed))
     }
 
     fn hear(&mut self) -> ControlFlow<LinkEnd> {
@@ -193,11 +196,19 @@ impl Driver {
                     self.greeting = Some(Box::pin(tokio::time::sleep(self.handshake_timeout)));
                 }
                 Ok(_) => {}
-                Err(error @ (NetError::AnotherPeer | NetError::Refused(_))) => {
-                    return self.lost(io::Error::other(error)).map_continue(|_| ());
-                }
                 Err(_) => self.dial(),
             }
+        }
+        // A connection on which nothing came for half the lease is probably none any more, even if nobody has said so.
+        // While there is time for another, this one is given up; the peer sees that, if it sees anything.
+        if self.stream.is_some()
+            && self.greeting.is_none()
+            && !matches!(self.road, Road::None)
+            && !self.shared.may_take()
+        {
+            return self
+                .lost(io::ErrorKind::TimedOut.into())
+                .map_continue(|_| ());
         }
         if let Some(greeting) = &mut self.greeting
             && greeting.as_mut().poll(context).is_ready()
@@ -222,6 +233,8 @@ impl Driver {
             Ok(()) => {
                 self.stream = Some(stream);
                 self.place = place;
+                // It has just been heard of.
+                self.shared.tick(self.began.elapsed());
                 self.unheard = true;
             }
             Err(mut refused) => {
@@ -243,6 +256,7 @@ impl Driver {
     fn dial(&mut self) {
         if let Road::Dialer(dialer) = &mut self.road {
             self.dialing = Some(dialer.dial());
+            self.undialed = true;
         }
     }
 
@@ -355,10 +369,12 @@ impl Driver {
         }
     }
 
-    /// The connection is gone. The session waits for the next one, unless the link is to end anyway.
+    /// The connection is gone. The session waits for the next one; if the link is to end anyway, not for long.
     fn lost(&mut self, error: io::Error) -> ControlFlow<LinkEnd, bool> {
-        if let Some(parting) = self.parting.take() {
-            return ControlFlow::Break(parting.end);
+        if let Some(parting) = &self.parting
+            && (parting.peer_done || matches!(self.road, Road::None))
+        {
+            return ControlFlow::Break(parting.end.clone());
         }
         let waits = match &self.road {
             Road::None => false,
@@ -367,11 +383,15 @@ impl Driver {
             Road::Listener(entry) => entry.crowd() <= self.crowd_max,
         };
         if !waits {
-            return ControlFlow::Break(LinkEnd::lost(error));
+            let end = self.parting.take().map(|parting| parting.end);
+            return ControlFlow::Break(end.unwrap_or_else(|| LinkEnd::lost(error)));
         }
-        self.stream = None;
-        self.place = None;
+        self.abandon();
         self.greeting = None;
+        if let Some(parting) = &mut self.parting {
+            // The last word is to be said once more, and the peer's to be heard, while there is time.
+            parting.shut = false;
+        }
         self.shared.with(|core| core.wire.disconnected());
         self.dial();
         ControlFlow::Continue(true)

@@ -117,13 +117,20 @@ impl std::fmt::Debug for Listener {
 }
 
 /// A connection on which nothing has been said yet. It counts among those in their handshake.
-#[derive(Debug)]
 pub struct Incoming {
     stream: TcpStream,
     address: SocketAddr,
     config: Arc<Config>,
     entrance: Entrance,
     registry: Arc<Registry>,
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incoming")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Incoming {

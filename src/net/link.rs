@@ -78,7 +78,7 @@ impl Link {
         } else {
             Road::None
         };
-        let (handle, shared) = Self::new(wire, who, config);
+        let (handle, shared) = Self::new(wire, who, config, false);
         tokio::spawn(Driver::new(shared, stream, config, None, road));
         handle
     }
@@ -93,7 +93,7 @@ impl Link {
         registry: Option<&Arc<Registry>>,
     ) -> Self {
         let identity = who.1.clone();
-        let (handle, shared) = Self::new(wire, who, config);
+        let (handle, shared) = Self::new(wire, who, config, true);
         let road = match registry {
             Some(registry) => registry.enter(handle.peer().session, &shared, identity),
             None => Road::None,
@@ -107,6 +107,7 @@ impl Link {
         wire: WireLink,
         who: (SocketAddr, PeerIdentity),
         config: &Config,
+        is_listener: bool,
     ) -> (Self, Arc<Shared>) {
         let Some(hello) = wire.peer().cloned() else {
             unreachable!("the handshake is complete");
@@ -127,7 +128,7 @@ impl Link {
             peer: peer.name.clone(),
             access: config.access.clone(),
         };
-        let shared = Arc::new(Shared::new(wire, gate));
+        let shared = Arc::new(Shared::new(wire, gate, is_listener));
         let handle = Handle {
             shared: Arc::clone(&shared),
             peer,

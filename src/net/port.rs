@@ -6,7 +6,10 @@
 
 use bytes::Bytes;
 
-use crate::wire::{ReceiveId, SendId, Settlement};
+use crate::{
+    channel::Reason,
+    wire::{ReceiveId, SendId, Settlement},
+};
 
 /// What the driver tells the pump of one local end.
 #[derive(Debug)]
@@ -21,8 +24,12 @@ pub(super) struct OutPort {
     pub(super) id: SendId,
     /// What became of the message that is under way, of which there is at most one.
     pub(super) settled: Option<(u64, Settlement)>,
+    /// That message's number, until its outcome is known.
+    pub(super) under_way: Option<u64>,
     /// The peer receives no more.
     pub(super) closed: bool,
+    /// Because something went wrong there.
+    pub(super) poison: Option<Reason>,
 }
 
 /// An end that hands messages from the peer to local receivers.
@@ -35,8 +42,15 @@ pub(super) struct InPort {
     pub(super) granted: bool,
     /// The message that arrived, of which there is at most one: it is granted one at a time.
     pub(super) arrived: Option<(u64, Bytes)>,
+    /// The sender wants this message back.
+    pub(super) wanted_back: Option<u64>,
+    /// It has a message that nobody waits for now, and waits for the outcome of what this side has sent: then a process
+    /// that was to send may wait for it.
+    pub(super) is_patient: bool,
     /// The peer sends no more.
     pub(super) closed: bool,
+    /// Because something went wrong there.
+    pub(super) poison: Option<Reason>,
 }
 
 /// From numbers of the wire to keys of ports.

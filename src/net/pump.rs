@@ -8,82 +8,211 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
 
 use super::{core::Verdict, shared::Shared};
 use crate::{
-    channel::{Held, Receiver, SendError, Sender},
+    channel::{Held, OfferError, Reason, Receiver, Sender},
     wire::Settlement,
 };
 
+/// How long a process whose send was declined may take to come back to its other guards, before what waits for it there
+/// is declined too. If it takes longer, both offer once more.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// Takes messages from `source` when the peer waits for one, and sends them.
 pub(super) async fn outbound(shared: Arc<Shared>, key: u16, source: Receiver<Bytes>) {
-    let port = OpenPort { shared, key };
-    let shared = &port.shared;
+    let mut port = OpenPort::new(shared, key);
+    let shared = Arc::clone(&port.shared);
     loop {
         let credit = poll_fn(|_| shared.credit(key));
         match first(credit, source.closed_async()).await {
             First::Left(true) => {}
-            First::Left(false) | First::Right(()) => return,
+            First::Left(false) | First::Right(()) => break,
         }
-        let shut = poll_fn(|_| ready_if(shared.is_shut(key)));
-        let held = match first(shut, source.recv_held_async()).await {
+        let unready = poll_fn(|_| ready_if(shared.is_shut(key) || !shared.has_credit(key)));
+        let held = match first(unready, source.recv_held_async()).await {
             First::Right(Ok(held)) => held,
-            First::Left(()) | First::Right(Err(_)) => return,
+            // The connection has broken, or the grant was taken back: until there is another.
+            First::Left(()) if !shared.is_shut(key) => continue,
+            First::Left(()) | First::Right(Err(_)) => break,
         };
-        // One that is too long, or came too late, goes back to its sender when the token is dropped.
-        if let Ok(Some(sequence)) = shared.send(key, (*held).clone()) {
-            let hand = Hand {
-                shared,
-                key,
-                sequence,
-                held: Some(held),
-            };
-            poll_fn(|_| ready_if(shared.settled(key, sequence).is_some())).await;
-            drop(hand);
+        match shared.send(key, (*held).clone()) {
+            Ok(Some(sequence)) => {
+                let hand = Hand {
+                    shared: &shared,
+                    key,
+                    sequence,
+                    held: Some(held),
+                };
+                poll_fn(|_| ready_if(shared.settled(key, sequence).is_some())).await;
+                drop(hand);
+            }
+            // The grant has gone just now, or the channel: then the next look says so.
+            Ok(None) if !shared.is_shut(key) => drop(held.decline()),
+            // It came too late, or is too long: it goes back to its sender.
+            Ok(None) | Err(_) => drop(held.hand_back()),
         }
+    }
+    match shared.poison(key) {
+        Some(reason) => drop(source.poison(reason)),
+        None => port.poison = source.poison_reason(),
     }
 }
 
 /// Grants the peer a message when a local receiver waits for one, and hands it over.
 pub(super) async fn inbound(shared: Arc<Shared>, key: u16, target: Sender<Bytes>) {
-    let port = OpenPort { shared, key };
-    let shared = &port.shared;
+    let mut port = OpenPort::new(shared, key);
+    let shared = Arc::clone(&port.shared);
     loop {
         let over = poll_fn(|_| ready_if(shared.is_over(key)));
         match first(over, target.ready_async()).await {
             First::Right(Ok(())) => {}
-            First::Left(()) | First::Right(Err(_)) => return,
+            First::Left(()) | First::Right(Err(_)) => break,
         }
         let arrived = poll_fn(|_| shared.arrived(key));
         let (sequence, message) = match first(arrived, target.closed_async()).await {
             First::Left(Some(arrived)) => arrived,
-            First::Left(None) | First::Right(()) => return,
+            First::Left(None) | First::Right(()) => break,
         };
-        let Some(settlement) = hand_over(shared, &target, message).await else {
-            return;
+        let arrival = Arrival {
+            shared: &shared,
+            key,
+            sequence,
+            target: &target,
+        };
+        let Some(settlement) = arrival.hand_over(message).await else {
+            break;
         };
         shared.settle(key, sequence, settlement);
     }
+    match shared.poison(key) {
+        Some(reason) => drop(target.poison(reason)),
+        None => port.poison = target.poison_reason(),
+    }
 }
 
-/// Offers `message` to the local receivers until it is known what became of it. `None` says that nobody took
-/// it, and nobody will.
-async fn hand_over(shared: &Shared, target: &Sender<Bytes>, message: Bytes) -> Option<Settlement> {
-    let mut send = pin!(target.send_async(message));
-    let parting = poll_fn(|_| ready_if(shared.is_parting()));
-    match first(send.as_mut(), parting).await {
-        First::Left(Ok(())) => Some(Settlement::Taken),
-        First::Left(Err(SendError::Disconnected(_) | SendError::Poisoned(..))) => None,
-        First::Left(Err(SendError::InDoubt(_))) => Some(Settlement::InDoubt),
-        First::Left(Err(SendError::Returned(_))) => Some(Settlement::Returned),
-        First::Right(()) => match send.withdraw() {
+/// A message that has arrived, and its way to a local receiver.
+struct Arrival<'a> {
+    shared: &'a Shared,
+    key: u16,
+    sequence: u64,
+    target: &'a Sender<Bytes>,
+}
+
+impl Arrival<'_> {
+    /// Offers the message to the local receivers that wait, until it is known what became of it. `None` says that nobody
+    /// took it, and nobody will: the channel is closed here, or the link ends.
+    async fn hand_over(&self, mut message: Bytes) -> Option<Settlement> {
+        loop {
+            if let Err(settlement) = self.until_it_may_be_taken().await {
+                return settlement;
+            }
+            match self.offer(message).await {
+                Offered::Settled(settlement) => return settlement,
+                Offered::TakenBack(back) => message = back,
+                Offered::Unwanted(back) => {
+                    if !self.is_awaited().await {
+                        return Some(Settlement::Declined);
+                    }
+                    message = back;
+                }
+            }
+        }
+    }
+
+    /// Waits while nothing of the peer may be taken. What the message comes to if the sender has it back meanwhile, or
+    /// the link ends.
+    async fn until_it_may_be_taken(&self) -> Result<(), Option<Settlement>> {
+        poll_fn(|_| {
+            if self.shared.is_parting() {
+                Poll::Ready(Err(None))
+            } else if self.is_wanted_back() {
+                Poll::Ready(Err(Some(Settlement::Returned)))
+            } else if self.shared.may_take() {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    async fn offer(&self, message: Bytes) -> Offered {
+        let mut offer = pin!(self.target.offer_async(message));
+        let regret = poll_fn(|_| {
+            let shared = self.shared;
+            ready_if(shared.is_parting() || !shared.may_take() || self.is_wanted_back())
+        });
+        let outcome = match first(offer.as_mut(), regret).await {
+            First::Left(outcome) => outcome,
+            First::Right(()) => match offer.as_mut().take_back() {
+                Some(message) => return Offered::TakenBack(message),
+                // Some process has it, or has it in custody and will say what it does with it.
+                None => {
+                    let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
+                    match first(offer.as_mut(), parting).await {
+                        First::Left(outcome) => outcome,
+                        First::Right(()) => return Offered::given_up(offer.withdraw()),
+                    }
+                }
+            },
+        };
+        match outcome {
+            Ok(()) => Offered::Settled(Some(Settlement::Taken)),
+            Err(OfferError::Unwanted(message)) => Offered::Unwanted(message),
+            Err(OfferError::Returned(_)) => Offered::Settled(Some(Settlement::Returned)),
+            Err(OfferError::InDoubt(_)) => Offered::Settled(Some(Settlement::InDoubt)),
+            Err(OfferError::Disconnected(_) | OfferError::Poisoned(..)) => Offered::Settled(None),
+        }
+    }
+
+    /// Nobody waits for the message. Whether somebody probably will: a process that is about to send something over this
+    /// very link, and has its other guards to come back to if that is declined.
+    async fn is_awaited(&self) -> bool {
+        if !self.shared.is_to_be_patient(self.key) {
+            return false;
+        }
+        let settled = poll_fn(|_| {
+            ready_if(
+                !self.shared.is_to_be_patient(self.key)
+                    || self.shared.is_parting()
+                    || self.is_wanted_back(),
+            )
+        });
+        if let First::Left(ready) = first(self.target.ready_async(), settled).await {
+            return ready.is_ok();
+        }
+        // A process whose message was declined is on its way back to its guards.
+        let ready = tokio::time::timeout(PATIENCE, self.target.ready_async()).await;
+        matches!(ready, Ok(Ok(())))
+    }
+
+    fn is_wanted_back(&self) -> bool {
+        self.shared.is_wanted_back(self.key, self.sequence)
+    }
+}
+
+/// What came of an offer.
+enum Offered {
+    Settled(Option<Settlement>),
+    /// Nobody waits for it.
+    Unwanted(Bytes),
+    /// It may not be taken now.
+    TakenBack(Bytes),
+}
+
+impl Offered {
+    /// The link ends.
+    fn given_up(back: Option<Bytes>) -> Self {
+        // Some process has it in custody, and this link will not be there to hear what it does with it.
+        Self::Settled(match back {
             Some(_) => None,
-            // Some process has it in custody, and this link will not be there to hear what it does with it.
             None => Some(Settlement::InDoubt),
-        },
+        })
     }
 }
 
@@ -91,11 +220,23 @@ async fn hand_over(shared: &Shared, target: &Sender<Bytes>, message: Bytes) -> O
 struct OpenPort {
     shared: Arc<Shared>,
     key: u16,
+    /// Why the local channel was poisoned, if it was.
+    poison: Option<Reason>,
+}
+
+impl OpenPort {
+    fn new(shared: Arc<Shared>, key: u16) -> Self {
+        Self {
+            shared,
+            key,
+            poison: None,
+        }
+    }
 }
 
 impl Drop for OpenPort {
     fn drop(&mut self) {
-        self.shared.close_port(self.key);
+        self.shared.close_port(self.key, self.poison.as_ref());
     }
 }
 
@@ -116,6 +257,7 @@ impl Drop for Hand<'_> {
         // A sender that has gone has given its message up, so what comes back here has no owner.
         match self.shared.verdict(self.key, self.sequence) {
             Verdict::Taken => drop(held.release()),
+            Verdict::Declined => drop(held.decline()),
             Verdict::NotTaken => drop(held.hand_back()),
             Verdict::InDoubt => drop(held.in_doubt()),
         }

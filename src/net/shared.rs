@@ -19,6 +19,7 @@ use super::{
     wakes::Wakes,
 };
 use crate::{
+    channel::Reason,
     sync::Mutex,
     wire::{Code, Event, Goodbye, Link as WireLink, Lost, MessageTooLong, OpenError, Settlement},
 };
@@ -44,9 +45,9 @@ pub(super) enum Heard {
 }
 
 impl Shared {
-    pub(super) fn new(wire: WireLink, gate: Gate) -> Self {
+    pub(super) fn new(wire: WireLink, gate: Gate, is_listener: bool) -> Self {
         Self {
-            core: Mutex::new(Core::new(wire)),
+            core: Mutex::new(Core::new(wire, is_listener)),
             wakes: Arc::default(),
             gate,
             end: watch::Sender::new(None),
@@ -94,7 +95,9 @@ impl Shared {
             let port = Port::Out(OutPort {
                 id,
                 settled: None,
+                under_way: None,
                 closed: false,
+                poison: None,
             });
             let key = core.add(port);
             core.sends.set(id.number(), key);
@@ -119,7 +122,10 @@ impl Shared {
                 id: None,
                 granted: false,
                 arrived: None,
+                wanted_back: None,
+                is_patient: false,
                 closed: false,
+                poison: None,
             }));
             if let Some(id) = core
                 .wire
@@ -171,6 +177,24 @@ impl Shared {
         any
     }
 
+    /// Tells the wire the time; returns whether the session is over.
+    pub(super) fn tick(&self, now: Duration) -> bool {
+        self.with(|core| {
+            core.wire.tick(now);
+            let may_take = core.wire.may_take(now);
+            if std::mem::replace(&mut core.may_take, may_take) != may_take {
+                self.mark_all(core);
+            }
+            core.wire.is_over()
+        })
+    }
+
+    fn mark_all(&self, core: &Core) {
+        (0u16..)
+            .take(core.ports.len())
+            .for_each(|key| self.wakes.mark(key));
+    }
+
     /// Acts on what the bytes read so far, or the time, mean.
     pub(super) fn hear(&self) -> Heard {
         self.with(|core| {
@@ -205,8 +229,12 @@ impl Shared {
                         if let Some(goodbye) = self.denied(core, &event) {
                             return Heard::End(LinkEnd::Closed(goodbye));
                         }
+                        let is_outcome = matches!(event, Event::Settled { .. });
                         if let Some(key) = core.act(event) {
                             self.wakes.mark(key);
+                        }
+                        if is_outcome {
+                            core.patient().for_each(|key| self.wakes.mark(key));
                         }
                     }
                 }
@@ -243,11 +271,10 @@ impl Shared {
 
     /// Lets no message begin any more, and all pumps settle what they have.
     pub(super) fn part(&self, end: LinkEnd) {
-        let count = self.with(|core| {
+        self.with(|core| {
             core.parting = Some(end);
-            core.ports.len()
+            self.mark_all(core);
         });
-        (0u16..).take(count).for_each(|key| self.wakes.mark(key));
         self.poll_pumps();
     }
 
@@ -288,6 +315,11 @@ impl Shared {
         })
     }
 
+    /// Whether the peer has granted a message.
+    pub(super) fn has_credit(&self, key: u16) -> bool {
+        self.credit(key) == Poll::Ready(true)
+    }
+
     /// Whether no message may begin on this channel any more.
     pub(super) fn is_shut(&self, key: u16) -> bool {
         self.with(|core| {
@@ -306,7 +338,11 @@ impl Shared {
             if closed || core.parting.is_some() || !core.wire.has_credit(id) {
                 return Ok(None);
             }
-            core.wire.send(id, message).map(Some)
+            let sequence = core.wire.send(id, message)?;
+            if let Some(Port::Out(port)) = core.port_mut(key) {
+                port.under_way = Some(sequence);
+            }
+            Ok(Some(sequence))
         })
     }
 
@@ -319,6 +355,7 @@ impl Shared {
             match port.settled {
                 Some((settled, settlement)) if settled == sequence => Some(match settlement {
                     Settlement::Taken => Verdict::Taken,
+                    Settlement::Declined => Verdict::Declined,
                     Settlement::Returned => Verdict::NotTaken,
                     Settlement::InDoubt => Verdict::InDoubt,
                 }),
@@ -376,6 +413,40 @@ impl Shared {
         self.with(|core| core.parting.is_some())
     }
 
+    /// Whether a process of this side may take a message of the peer now; it may not where the peer was silent for so
+    /// long that it will soon count it as in doubt.
+    pub(super) fn may_take(&self) -> bool {
+        self.with(|core| core.may_take)
+    }
+
+    /// Whether the sender wants message `sequence` back.
+    pub(super) fn is_wanted_back(&self, key: u16, sequence: u64) -> bool {
+        self.with(
+            |core| matches!(core.port(key), Some(Port::In(port)) if port.wanted_back == Some(sequence)),
+        )
+    }
+
+    /// Whether an end that has a message for which nobody waits should wait until it is known what became of those that
+    /// this side has sent. Of two processes that are about to send to each other, and could each receive instead, one
+    /// must be so patient, and the other not: the listener's side is.
+    pub(super) fn is_to_be_patient(&self, key: u16) -> bool {
+        self.with(|core| {
+            let patient = core.is_listener && core.awaits_an_outcome();
+            if let Some(Port::In(port)) = core.port_mut(key) {
+                port.is_patient = patient;
+            }
+            patient
+        })
+    }
+
+    /// Why the channel was poisoned at the peer, if it was.
+    pub(super) fn poison(&self, key: u16) -> Option<Reason> {
+        self.with(|core| match core.port(key)? {
+            Port::In(port) => port.poison.clone(),
+            Port::Out(port) => port.poison.clone(),
+        })
+    }
+
     /// Tells the peer what became of a message.
     pub(super) fn settle(&self, key: u16, sequence: u64, settlement: Settlement) {
         self.with(|core| {
@@ -387,8 +458,8 @@ impl Shared {
     }
 
     /// Removes a port whose pump has ended, and closes its channel.
-    pub(super) fn close_port(&self, key: u16) {
-        self.with(|core| core.close(key));
+    pub(super) fn close_port(&self, key: u16, poison: Option<&Reason>) {
+        self.with(|core| core.close(key, poison));
         // The link may have nothing left to do.
         self.wakes.call();
     }

@@ -52,6 +52,7 @@ impl State {
             | Frame::Settled { .. } => self.act_on_receive(kind, frame),
             Frame::Grant { .. }
             | Frame::Taken { .. }
+            | Frame::Declined { .. }
             | Frame::Returned { .. }
             | Frame::Revoke { .. }
             | Frame::Resume { .. }
@@ -79,6 +80,9 @@ impl State {
             }
             Frame::Taken { channel, sequence } => {
                 self.settled(kind, channel, sequence, Settlement::Taken)
+            }
+            Frame::Declined { channel, sequence } => {
+                self.settled(kind, channel, sequence, Settlement::Declined)
             }
             Frame::Returned {
                 channel,

@@ -29,6 +29,7 @@ impl FrameType {
             Self::Grant | Self::Revoked => (8, 8, "8"),
             Self::Data => (4, PAYLOAD_BYTES_MAX, "4 to 65540"),
             Self::Taken
+            | Self::Declined
             | Self::Revoke
             | Self::Withdraw
             | Self::Resumed
@@ -66,6 +67,7 @@ impl<'a> Frame<'a> {
                 channel, sequence, ..
             }
             | Self::Taken { channel, sequence }
+            | Self::Declined { channel, sequence }
             | Self::Returned {
                 channel, sequence, ..
             }
@@ -122,6 +124,7 @@ impl<'a> Frame<'a> {
                 out.extend_from_slice(chunk);
             }
             Self::Taken { .. }
+            | Self::Declined { .. }
             | Self::Revoke { .. }
             | Self::Withdraw { .. }
             | Self::Resumed
@@ -220,6 +223,7 @@ impl<'a> Frame<'a> {
                 }
             }
             FrameType::Taken => Self::Taken { channel, sequence },
+            FrameType::Declined => Self::Declined { channel, sequence },
             FrameType::Revoke => Self::Revoke { channel },
             FrameType::Withdraw => Self::Withdraw { channel, sequence },
             FrameType::Resumed => Self::Resumed,

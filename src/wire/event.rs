@@ -194,6 +194,8 @@ pub enum Event {
 pub enum Settlement {
     /// A process took it.
     Taken,
+    /// Nobody waits for it any more: nobody took it, and its sender may send it again when somebody does.
+    Declined,
     /// The process that had it in custody gave it back: nobody took it.
     Returned,
     /// The process that had it in custody cannot know, or went before it said so.
@@ -205,6 +207,7 @@ impl Settlement {
     pub(super) fn frame(self, channel: u16, sequence: u64) -> Frame<'static> {
         match self {
             Self::Taken => Frame::Taken { channel, sequence },
+            Self::Declined => Frame::Declined { channel, sequence },
             Self::Returned => Frame::Returned {
                 channel,
                 sequence,

@@ -41,10 +41,12 @@ pub enum FrameType {
     Pong,
     /// 18: the receiver refuses a channel.
     Deny,
+    /// 19: nobody waits for a message any more.
+    Declined,
 }
 
 impl FrameType {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Hello,
         Self::Open,
         Self::Grant,
@@ -63,6 +65,7 @@ impl FrameType {
         Self::Ping,
         Self::Pong,
         Self::Deny,
+        Self::Declined,
     ];
 
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
@@ -96,6 +99,7 @@ impl FrameType {
             Self::Ping => "PING",
             Self::Pong => "PONG",
             Self::Deny => "DENY",
+            Self::Declined => "DECLINED",
         }
     }
 }
@@ -179,6 +183,13 @@ pub enum Frame<'a> {
     },
     /// A process on the receiving side took the message.
     Taken {
+        /// The number of the channel.
+        channel: u16,
+        /// The number of the message.
+        sequence: u64,
+    },
+    /// Nobody on the receiving side waits for the message any more: it is its sender's again.
+    Declined {
         /// The number of the channel.
         channel: u16,
         /// The number of the message.
@@ -281,6 +292,7 @@ impl Frame<'_> {
             Self::Grant { .. } => FrameType::Grant,
             Self::Data { .. } => FrameType::Data,
             Self::Taken { .. } => FrameType::Taken,
+            Self::Declined { .. } => FrameType::Declined,
             Self::Returned { .. } => FrameType::Returned,
             Self::Close { .. } => FrameType::Close,
             Self::Goodbye(_) => FrameType::Goodbye,

@@ -153,7 +153,7 @@ impl Puppet {
 }
 
 pub async fn link_and_puppet() -> (Link, Puppet) {
-    let (listener, address) = listen(config()).await;
+    let (listener, address) = listen(config().reconnect(false)).await;
     let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
     soon("the handshake", async {
         tokio::join!(accept, Puppet::dial(address))

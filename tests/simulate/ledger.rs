@@ -106,7 +106,9 @@ impl Ledger {
             message.told,
             Some(
                 Told::Concluded(Outcome::NotTaken)
-                    | Told::Settled(Settlement::Returned | Settlement::Taken)
+                    | Told::Settled(
+                        Settlement::Returned | Settlement::Declined | Settlement::Taken
+                    )
             )
         );
         assert!(!refused, "the sender knew the outcome before it was one");
@@ -120,7 +122,8 @@ impl Ledger {
         let (taken, left, said) = (message.taken == 1, message.left, message.said);
         match told {
             Told::Settled(Settlement::Taken) => assert!(taken, "told taken, and it was not"),
-            Told::Settled(Settlement::Returned) | Told::Concluded(Outcome::NotTaken) => {
+            Told::Settled(Settlement::Returned | Settlement::Declined)
+            | Told::Concluded(Outcome::NotTaken) => {
                 assert!(!taken, "told not taken, and it was: {told:?}");
             }
             Told::Settled(Settlement::InDoubt) => {

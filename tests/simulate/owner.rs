@@ -356,6 +356,7 @@ impl Session {
             Settlement::Taken,
             Settlement::Taken,
             Settlement::Taken,
+            Settlement::Declined,
             Settlement::Returned,
             Settlement::InDoubt,
         ]);
