@@ -211,6 +211,9 @@ impl Shared {
                     }
                 };
                 match event {
+                    Event::Goodbye(goodbye) if goodbye.code() == Code::UnknownSession => {
+                        return Heard::End(LinkEnd::Forgotten);
+                    }
                     Event::Goodbye(goodbye) if core.wire.is_over() => {
                         return Heard::End(LinkEnd::PeerClosed(goodbye));
                     }

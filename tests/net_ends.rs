@@ -1,0 +1,219 @@
+//! A remote channel is a channel: select, poison and doubt work across a link as they do inside.
+#![cfg(feature = "net")]
+#![allow(clippy::unwrap_used, clippy::similar_names)]
+
+mod links;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use handover::{
+    channel,
+    channel::{RecvError, SendError},
+    net::{self, LinkEnd, Listener},
+    select_async,
+};
+use links::{channel_over, config, is_pending, listen, pair, settle, soon};
+
+fn bytes(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+/// Its message has crossed, for a receiver that has gone since: so it is its own again, and so are its other guards.
+#[tokio::test]
+async fn a_choice_whose_message_nobody_wants_any_more_meets_elsewhere() {
+    let (a, b) = pair().await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let (other, from_other) = channel::<u32>();
+    let mut receive = Box::pin(rx.recv_async());
+    assert!(is_pending(&mut receive).await);
+    soon("the grant", tx.ready_async()).await.unwrap();
+    let mut home = Some(bytes("one"));
+    let mut choice = Box::pin(async {
+        select_async! {
+            send(tx, &mut home) -> _ => panic!("nobody takes it"),
+            recv(from_other) -> message => message.unwrap(),
+        }
+    });
+    assert!(is_pending(&mut choice).await);
+    drop(receive);
+    settle(&a, &b).await;
+    let sending = tokio::spawn(async move { other.send_async(7).await });
+    assert_eq!(soon("the choice", choice).await, 7);
+    assert_eq!(home, Some(bytes("one")));
+    sending.await.unwrap().unwrap();
+    // Nothing is left on the way that a later receiver would get.
+    assert!(rx.recv_async().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_choice_sends_to_a_far_process_that_waits() {
+    let (a, b) = pair().await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let (_other, from_other) = channel::<u32>();
+    let receiving = tokio::spawn(async move { rx.recv_async().await });
+    let mut home = Some(bytes("one"));
+    soon("the choice", async {
+        select_async! {
+            send(tx, &mut home) -> sent => sent.unwrap(),
+            recv(from_other) -> _ => panic!("nobody sends here"),
+        }
+    })
+    .await;
+    assert_eq!(home, None);
+    assert_eq!(receiving.await.unwrap().unwrap(), "one");
+}
+
+#[tokio::test]
+async fn a_far_choice_receives() {
+    let (a, b) = pair().await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let (other, from_other) = channel::<u32>();
+    let choosing = tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while taken.len() < 6 {
+            taken.push(select_async! {
+                recv(rx) -> message => message.unwrap().len(),
+                recv(from_other) -> number => number.unwrap() as usize,
+            });
+        }
+        taken
+    });
+    let far = async {
+        for length in 1..=3 {
+            tx.send_async(Bytes::from(vec![0; length])).await.unwrap();
+        }
+    };
+    let near = async {
+        for number in 11..=13 {
+            other.send_async(number).await.unwrap();
+        }
+    };
+    soon("all six", async { tokio::join!(far, near) }).await;
+    let mut taken = soon("the choice", choosing).await.unwrap();
+    taken.sort_unstable();
+    assert_eq!(taken, [1, 2, 3, 11, 12, 13]);
+}
+
+/// Each could send, or could receive what the other sends. Neither waits for ever, and what one has sent the other has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_choices_that_offer_to_each_other_come_to_terms() {
+    let (a, b) = pair().await;
+    let (to_b, from_a) = channel_over(&a, &b, "forth");
+    let (to_a, from_b) = channel_over(&b, &a, "back");
+    for round in 0..100u8 {
+        let near = async {
+            let mut home = Some(Bytes::from(vec![1, round]));
+            select_async! {
+                send(to_b, &mut home) -> sent => { sent.unwrap(); None },
+                recv(from_b) -> message => Some(message.unwrap()),
+            }
+        };
+        let far = async {
+            let mut home = Some(Bytes::from(vec![2, round]));
+            select_async! {
+                send(to_a, &mut home) -> sent => { sent.unwrap(); None },
+                recv(from_a) -> message => Some(message.unwrap()),
+            }
+        };
+        match soon("both", async { tokio::join!(near, far) }).await {
+            (None, Some(message)) => assert_eq!(message[..], [1, round]),
+            (Some(message), None) => assert_eq!(message[..], [2, round]),
+            other => panic!("{round}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn poison_crosses_with_its_reason() {
+    let (a, b) = pair().await;
+    for (index, is_by_sender) in [(0, true), (1, false)] {
+        let (tx, rx) = channel_over(&a, &b, &format!("channel {index}"));
+        if is_by_sender {
+            tx.poison("the press is on fire");
+            let error = soon("the end", rx.recv_async()).await.unwrap_err();
+            assert_eq!(error, RecvError::Poisoned("the press is on fire".into()));
+        } else {
+            let mut send = Box::pin(tx.send_async(bytes("one")));
+            assert!(is_pending(&mut send).await);
+            settle(&a, &b).await;
+            rx.poison("the press is on fire");
+            let error = soon("the end", send).await.unwrap_err();
+            let reason = "the press is on fire".into();
+            assert_eq!(error, SendError::Poisoned(bytes("one"), reason));
+        }
+    }
+}
+
+/// The peer's process is gone, and another listens where it was: what had crossed is in doubt, and what had not is its
+/// sender's.
+#[tokio::test]
+async fn a_peer_that_comes_back_as_another_leaves_doubt_about_what_had_crossed() {
+    let config = config().lease(Duration::from_secs(20));
+    let (listener, address) = listen(config.clone()).await;
+    let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+    let both = async { tokio::join!(net::dial(address, config.clone()), accept) };
+    let (dialed, accepted) = soon("the handshake", both).await;
+    let dialed = dialed.unwrap();
+    let (crossed, rx) = channel_over(&dialed, &accepted, "crossed");
+    let stays = dialed.sender("stays").unwrap();
+    let mut crossing = Box::pin(crossed.send_async(bytes("one")));
+    let mut staying = Box::pin(stays.send_async(bytes("two")));
+    assert!(is_pending(&mut crossing).await && is_pending(&mut staying).await);
+    let held = soon("the message", rx.recv_held_async()).await.unwrap();
+    // As a process that is killed does: without a word.
+    accepted.abort();
+    drop(listener);
+    let again = soon("the port", async {
+        loop {
+            match Listener::bind(address, config.clone()).await {
+                Ok(listener) => return listener,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    let serving = tokio::spawn(async move {
+        loop {
+            let incoming = again.accept().await.unwrap();
+            assert!(incoming.handshake().await.is_err());
+        }
+    });
+    assert_eq!(
+        soon("the outcome", crossing).await,
+        Err(SendError::InDoubt(bytes("one")))
+    );
+    assert_eq!(
+        soon("the outcome", staying).await,
+        Err(SendError::Disconnected(bytes("two")))
+    );
+    let end = soon("the end", dialed.closed()).await;
+    assert!(matches!(end, LinkEnd::Forgotten), "{end:?}");
+    drop(held);
+    serving.abort();
+}
+
+/// Nothing answers any more: the lease ends the session, and not before.
+#[tokio::test]
+async fn a_peer_that_does_not_come_back_is_given_up_when_the_lease_ends() {
+    let lease = Duration::from_millis(300);
+    let config = config().lease(lease);
+    let (a, b) = links::pair_of(config.clone(), config).await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let mut send = Box::pin(tx.send_async(bytes("one")));
+    assert!(is_pending(&mut send).await);
+    let held = soon("the message", rx.recv_held_async()).await.unwrap();
+    let began = std::time::Instant::now();
+    b.abort();
+    assert_eq!(
+        soon("the outcome", send).await,
+        Err(SendError::InDoubt(bytes("one")))
+    );
+    assert!(began.elapsed() > lease / 2, "a reconnection was tried");
+    assert!(matches!(
+        soon("the end", a.closed()).await,
+        LinkEnd::Silent(_)
+    ));
+    drop(held);
+}
