@@ -181,6 +181,12 @@ impl State {
                 self.serve(channel);
                 Ok(Some(Event::Revoked(ReceiveId(channel))))
             }
+            Frame::Withdraw { channel, .. } | Frame::Settled { channel, .. }
+                if self.receives.get(channel).is_none() =>
+            {
+                // It crossed the CLOSE after which nothing is kept of the channel.
+                Ok(None)
+            }
             Frame::Withdraw { channel, sequence } => {
                 self.receive(kind, channel)?;
                 let withdraw = |state: &mut ReceiveChannel| state.withdraw(channel, sequence);

@@ -251,10 +251,17 @@ impl SendChannel {
 
     // ---- Connections ----
 
-    /// The connection is gone, of which the socket had taken `written` bytes.
-    pub(super) fn disconnected(&mut self, written: u64) {
+    /// Notes which messages left in whole on a connection of which the socket has taken `written` bytes.
+    pub(super) fn note_left(&mut self, written: u64) {
         for message in &mut self.messages {
             message.left = message.has_left(written);
+        }
+    }
+
+    /// The connection is gone, of which the socket had taken `written` bytes.
+    pub(super) fn disconnected(&mut self, written: u64) {
+        self.note_left(written);
+        for message in &mut self.messages {
             if message.stage != Stage::Arrived {
                 message.stage = Stage::Waiting {
                     offset: 0,

@@ -180,7 +180,10 @@ impl State {
         self.connection.up = false;
         self.life.disconnected();
         if self.is_over() {
-            // What was concluded stands.
+            // No connection follows; what can be concluded stays as it is.
+            for (_, channel) in self.sends.entries_mut() {
+                channel.note_left(written);
+            }
             return;
         }
         for (_, channel) in self.sends.entries_mut() {

@@ -56,6 +56,12 @@ impl Pipe {
         Some(count)
     }
 
+    /// It flows again.
+    fn heal(&mut self, now: Duration) {
+        self.capacity = 100_000;
+        self.stalled_until = now;
+    }
+
     /// The stream ends after some of what is under way.
     pub fn cut(&mut self, rng: &mut Rng) {
         let kept = rng.below(self.bytes.len() + 1);
@@ -85,6 +91,12 @@ impl Connection {
     pub fn cut(&mut self, rng: &mut Rng) {
         self.up.cut(rng);
         self.down.cut(rng);
+    }
+
+    /// It flows again, if it is not dead.
+    pub fn heal(&mut self, now: Duration) {
+        self.up.heal(now);
+        self.down.heal(now);
     }
 
     pub fn is_dead(&self) -> bool {

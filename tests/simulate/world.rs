@@ -57,6 +57,7 @@ pub struct World {
     habits: Habits,
     faults: usize,
     tiny: bool,
+    healed: bool,
     ledger: Ledger,
     connections: Vec<Connection>,
     accepted: Vec<Accepted>,
@@ -83,6 +84,7 @@ impl World {
         Self {
             faults: rng.pick(&[20, 50, 150]),
             tiny: rng.one_in(5),
+            healed: false,
             rng,
             now: Duration::ZERO,
             habits,
@@ -280,7 +282,11 @@ impl World {
         }
         let mut listener = Link::listener(self.settings(1, 0));
         listener.tick(self.now);
-        self.connections.push(Connection::new(&mut self.rng));
+        let mut connection = Connection::new(&mut self.rng);
+        if self.healed {
+            connection.heal(self.now);
+        }
+        self.connections.push(connection);
         self.accepted.push(Accepted::New(Box::new(listener)));
         self.deeds.connections += 1;
     }
@@ -543,9 +549,10 @@ impl World {
     /// The network heals, and the owners wait: everything has to be settled.
     fn rest(&mut self) {
         for connection in &mut self.connections {
-            connection.up.stalled_until = self.now;
-            connection.down.stalled_until = self.now;
+            connection.heal(self.now);
         }
+        self.tiny = false;
+        self.healed = true;
         let mut quiet = 0;
         for _ in 0..600 {
             let moved = self.calm();
