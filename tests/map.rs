@@ -12,6 +12,8 @@ mod joining;
 mod options;
 #[path = "map/order.rs"]
 mod order;
+#[path = "map/secure.rs"]
+mod secure;
 #[path = "map/support.rs"]
 mod support;
 #[path = "map/units.rs"]

@@ -18,74 +18,97 @@ use super::config::Config;
 use crate::sync::Mutex;
 
 pub(super) struct Admission {
-    connections: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
-    connections_max: usize,
-    handshakes_max: usize,
+    connections: Gauge,
+    handshakes: Gauge,
     pace: Mutex<Pace>,
+}
+
+/// Room for so many, and how many are there.
+struct Gauge {
+    room: Arc<Semaphore>,
+    /// Each that is there has a clone.
+    present: Arc<()>,
+}
+
+/// Room for one that may come.
+struct Room(OwnedSemaphorePermit);
+
+/// The room that one takes who is there.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held, not used")]
+struct Taken(OwnedSemaphorePermit, Arc<()>);
+
+impl Gauge {
+    fn new(most: usize) -> Self {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            room: Arc::new(Semaphore::new(most)),
+            present: Arc::default(),
+        }
+    }
+
+    async fn room(&self) -> Room {
+        match Arc::clone(&self.room).acquire_owned().await {
+            Ok(permit) => Room(permit),
+            Err(_) => unreachable!("it is never closed"),
+        }
+    }
+
+    fn take(&self, room: Room) -> Taken {
+        Taken(room.0, Arc::clone(&self.present))
+    }
+
+    fn present(&self) -> usize {
+        Arc::strong_count(&self.present) - 1
+    }
 }
 
 /// What a connection holds for as long as it lasts.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "held, not used")] OwnedSemaphorePermit);
+pub(super) struct Place(#[expect(dead_code, reason = "held, not used")] Taken);
 
 /// What a connection holds in its handshake.
 #[derive(Debug)]
 pub(super) struct Entrance {
     pub(super) place: Place,
-    _handshake: OwnedSemaphorePermit,
+    _handshake: Taken,
 }
 
 impl Admission {
     pub(super) fn new(config: &Config) -> Self {
-        let count = |max: usize| max.clamp(1, Semaphore::MAX_PERMITS);
-        let connections_max = count(config.connections_max);
-        let handshakes_max = count(config.handshakes_max);
         Self {
-            connections: Arc::new(Semaphore::new(connections_max)),
-            handshakes: Arc::new(Semaphore::new(handshakes_max)),
-            connections_max,
-            handshakes_max,
+            connections: Gauge::new(config.connections_max),
+            handshakes: Gauge::new(config.handshakes_max),
             pace: Mutex::new(Pace::new(config.handshakes_per_second, Instant::now())),
         }
     }
 
-    /// Waits until one more may come in.
-    pub(super) async fn entrance(&self) -> Entrance {
-        let permit = |semaphore: &Arc<Semaphore>| {
-            let semaphore = Arc::clone(semaphore);
-            async move {
-                match semaphore.acquire_owned().await {
-                    Ok(permit) => permit,
-                    Err(_) => unreachable!("it is never closed"),
-                }
-            }
-        };
-        let place = Place(permit(&self.connections).await);
-        let handshake = permit(&self.handshakes).await;
+    /// Waits until one more may come in, and lets `accept` wait for it.
+    pub(super) async fn admit<C, E>(
+        &self,
+        accept: impl AsyncFnOnce() -> Result<C, E>,
+    ) -> Result<(C, Entrance), E> {
+        let place = self.connections.room().await;
+        let handshake = self.handshakes.room().await;
         loop {
             let wait = self.pace.lock().wait(Instant::now());
             if wait.is_zero() {
-                return Entrance {
-                    place,
-                    _handshake: handshake,
-                };
+                break;
             }
             tokio::time::sleep(wait).await;
         }
-    }
-
-    /// Counts one that has come in.
-    pub(super) fn came_in(&self) {
+        let connection = accept().await?;
         self.pace.lock().spend(Instant::now());
+        let entrance = Entrance {
+            place: Place(self.connections.take(place)),
+            _handshake: self.handshakes.take(handshake),
+        };
+        Ok((connection, entrance))
     }
 
     /// How many connections there are, and how many of them in their handshake.
     pub(super) fn in_use(&self) -> (usize, usize) {
-        (
-            self.connections_max - self.connections.available_permits(),
-            self.handshakes_max - self.handshakes.available_permits(),
-        )
+        (self.connections.present(), self.handshakes.present())
     }
 }
 

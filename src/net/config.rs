@@ -48,7 +48,7 @@ pub struct Config {
     /// until one has ended. 1,024 by default, which is what a process may have open on most systems.
     pub connections_max: usize,
     /// The most handshakes that a listener has under way at a time; whoever comes beyond that waits. 64 by
-    /// default: with TLS each costs some 100 KiB while it lasts.
+    /// default: with TLS each may cost 64 KiB and more while it lasts.
     pub handshakes_max: usize,
     /// The most connections that a listener accepts in a second, after as many at once; whoever comes beyond that
     /// waits. 128 by default: with TLS that many cost a core a tenth of its time.

@@ -17,7 +17,7 @@ use super::{
     socket,
     tls::{PeerIdentity, Stream, Tls, TlsError, explain},
 };
-use crate::wire::{Code, Event, Goodbye, Link as WireLink};
+use crate::wire::{Code, Event, Goodbye, Link as WireLink, TOKEN_BYTES_MAX, Token, Violation};
 
 /// Accepts connections of peers: [`Config::connections_max`] at a time, and
 /// [`Config::handshakes_per_second`] in a second.
@@ -93,9 +93,8 @@ impl Listener {
     ///
     /// No connection is lost if the future is dropped.
     pub async fn accept(&self) -> io::Result<Incoming> {
-        let entrance = self.admission.entrance().await;
-        let (stream, address) = self.listener.accept().await?;
-        self.admission.came_in();
+        let accept = async || self.listener.accept().await;
+        let ((stream, address), entrance) = self.admission.admit(accept).await?;
         Ok(Incoming {
             stream,
             address,
@@ -274,18 +273,23 @@ async fn accept_tls(
     if first == [HANDSHAKE] {
         return tls.accept(stream, config.expected_peer.as_deref()).await;
     }
-    // Without a name and a token: nothing of this side is told on a plain connection.
-    let nobody = Config::default().name("");
+    // Nothing of this side is told on a plain connection, so it asks for a token that nobody has.
+    let nobody = Config {
+        token: Token::new([0xff; TOKEN_BYTES_MAX]).ok(),
+        ..Config::default()
+    };
     let mut wire = WireLink::listener(nobody.settings());
     let mut stream = Stream::Plain(stream);
-    converse(&mut wire, &mut stream).await?;
-    let error = TlsError::Plain;
+    match converse(&mut wire, &mut stream).await {
+        Ok(()) | Err(NetError::Violation(Violation::Refused)) => {}
+        Err(error) => return Err(error),
+    }
     wire.goodbye(Goodbye::new(
         Code::Refused,
         "this port asks for TLS: join with a certificate of its authority",
     ));
     last_word(&mut wire, &mut stream).await;
-    Err(error.into())
+    Err(TlsError::Plain.into())
 }
 
 async fn shake_hands(

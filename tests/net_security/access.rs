@@ -1,0 +1,100 @@
+//! What a peer may do with which channels.
+
+use bytes::Bytes;
+use handover::net::{
+    Access, Code,
+    Direction::{FromPeer, ToPeer},
+    LinkEnd, NetError,
+};
+
+use crate::{
+    links::{channel_over, config, pair_of, soon},
+    support::Authority,
+};
+
+fn rules() -> Access {
+    Access::new()
+        .allow("worker-*", ToPeer, "units")
+        .allow("worker-*", FromPeer, "results/*")
+}
+
+#[tokio::test]
+async fn a_peer_uses_the_channels_that_it_may() {
+    let authority = Authority::new();
+    let coordinator = authority.config("coordinator").access(rules());
+    let (a, b) = pair_of(authority.config("worker-1"), coordinator).await;
+    for (from, to, name) in [(&b, &a, "units"), (&a, &b, "results/1")] {
+        let (tx, rx) = channel_over(from, to, name);
+        let exchange = async { tokio::join!(tx.send_async(Bytes::new()), rx.recv_async()) };
+        let (sent, received) = soon("a message", exchange).await;
+        sent.unwrap();
+        received.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_opens_a_channel_that_it_may_not_is_refused_by_name() {
+    let authority = Authority::new();
+    for (peer, channel) in [("worker-1", "orders"), ("press", "results/1")] {
+        let coordinator = authority.config("coordinator").access(rules());
+        // It is not what a peer calls itself that counts.
+        let (a, b) = pair_of(authority.config(peer).name("worker-1"), coordinator).await;
+        let tx = a.sender(channel).unwrap();
+        let end = soon("the end", a.closed()).await;
+        let LinkEnd::PeerClosed(goodbye) = &end else {
+            panic!("{end}")
+        };
+        assert_eq!(goodbye.code(), Code::Refused);
+        assert_eq!(
+            goodbye.reason(),
+            format!("{peer:?} may not send on channel {channel:?} here")
+        );
+        let end = soon("the end", b.closed()).await;
+        assert!(
+            matches!(&end, LinkEnd::Closed(said) if said == goodbye),
+            "{end}"
+        );
+        let error = soon("a send", tx.send_async(Bytes::from_static(b"x"))).await;
+        assert_eq!(error.unwrap_err().into_inner(), "x");
+    }
+}
+
+#[tokio::test]
+async fn this_side_opens_no_channel_that_its_peer_may_not_use() {
+    let authority = Authority::new();
+    let coordinator = authority.config("coordinator").access(rules());
+    let (_a, b) = pair_of(authority.config("worker-1"), coordinator).await;
+    let error = b.sender("orders").unwrap_err();
+    assert!(
+        matches!(&error, NetError::NotAllowed { peer, direction: ToPeer, channel }
+            if peer == "worker-1" && channel == "orders"),
+        "{error:?}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "\"worker-1\" may not receive on channel \"orders\": the access rules of this side do not allow it"
+    );
+    let error = b.receiver("units").unwrap_err();
+    assert!(matches!(
+        &error,
+        NetError::NotAllowed {
+            direction: FromPeer,
+            ..
+        }
+    ));
+    b.sender("units").unwrap();
+    b.receiver("results/1").unwrap();
+}
+
+#[tokio::test]
+async fn a_dialer_s_rules_hold_as_a_listener_s_do_and_on_plain_tcp_the_given_name_counts() {
+    let dialer = config().access(Access::new().allow("coordinator", ToPeer, "*"));
+    let (a, b) = pair_of(dialer, config().name("coordinator")).await;
+    a.sender("anything").unwrap();
+    let _tx = b.sender("results").unwrap();
+    let end = soon("the end", b.closed()).await;
+    assert!(
+        matches!(&end, LinkEnd::PeerClosed(goodbye) if goodbye.reason().contains("\"results\"")),
+        "{end}"
+    );
+}
