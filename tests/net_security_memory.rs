@@ -120,7 +120,8 @@ async fn peers_that_have_gone_leave_nothing_behind() {
     let authority = Authority::new();
     let listener = authority
         .config("coordinator")
-        .handshakes_per_second(1_000_000);
+        .handshakes_per_second(1_000_000)
+        .reconnect(false);
     let listener = serve(Listener::bind("127.0.0.1:0", listener).await.unwrap());
     let address = listener.local_addr().unwrap();
     let rounds = async |count: usize| {

@@ -7,7 +7,7 @@ mod links;
 
 use bytes::Bytes;
 use handover::{channel::SendError, net::Link};
-use links::{channel_over, is_pending, pair, settle, soon};
+use links::{channel_over, config, is_pending, pair_of, settle, soon};
 
 /// A link from the source to the relay and one from the relay to the sink, joined at the relay.
 struct Relay {
@@ -18,8 +18,9 @@ struct Relay {
 }
 
 async fn relay() -> Relay {
-    let (source, entry) = pair().await;
-    let (exit, sink) = pair().await;
+    let once = || config().reconnect(false);
+    let (source, entry) = pair_of(once(), once()).await;
+    let (exit, sink) = pair_of(once(), once()).await;
     let (inside, outside) = handover::channel();
     entry.carry_into("units", inside).unwrap();
     exit.carry_from("units", outside).unwrap();

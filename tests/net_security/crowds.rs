@@ -26,7 +26,7 @@ const A_WHILE: Duration = Duration::from_millis(150);
 
 #[tokio::test]
 async fn whoever_comes_beyond_the_limit_of_connections_waits_until_one_has_ended() {
-    let (listener, address) = listen(config().connections_max(2)).await;
+    let (listener, address) = listen(config().connections_max(2).reconnect(false)).await;
     let mut links = Vec::new();
     for _ in 0..2 {
         let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };

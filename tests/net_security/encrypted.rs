@@ -97,10 +97,10 @@ async fn line(address: std::net::SocketAddr) -> (std::net::SocketAddr, JoinHandl
 async fn a_connection_that_is_cut_is_a_lost_link_and_each_message_has_its_outcome() {
     for taken_in_custody in [false, true] {
         let authority = Authority::new();
-        let (listener, address) = listen(authority.config("coordinator")).await;
+        let (listener, address) = listen(authority.config("coordinator").reconnect(false)).await;
         let (begins, carrying) = line(address).await;
         let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
-        let dial = handover::net::dial(begins, authority.config("worker"));
+        let dial = handover::net::dial(begins, authority.config("worker").reconnect(false));
         let (a, b) = soon("the handshake", async { tokio::join!(dial, accept) }).await;
         let a = a.unwrap();
         let (tx, rx) = channel_over(&a, &b, "units");
@@ -144,6 +144,8 @@ async fn a_message_of_which_the_last_bytes_never_left_comes_back() {
         Frame::Hello(wire::Hello {
             session: 1,
             incarnation: 2,
+            epoch: 1,
+            lease_ms: 20_000,
             message_bytes: 1 << 30,
             channels: 16,
             name: "puppet",

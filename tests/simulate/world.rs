@@ -687,7 +687,8 @@ impl World {
             assert!(message.taken <= 1);
             match message.told.expect("each message has an outcome") {
                 Told::Settled(Settlement::Taken) => self.deeds.taken += 1,
-                Told::Settled(Settlement::Returned) | Told::Concluded(Outcome::NotTaken) => {
+                Told::Settled(Settlement::Returned | Settlement::Declined)
+                | Told::Concluded(Outcome::NotTaken) => {
                     assert_eq!(message.taken, 0, "what was returned is never taken");
                     self.deeds.returned += 1;
                 }
