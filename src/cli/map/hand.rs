@@ -91,6 +91,29 @@ impl Hand {
         self.units.borrow().contains_key(&number)
     }
 
+    /// The unit that the worker is at, and since when.
+    pub fn at(&self) -> Option<(u64, Instant)> {
+        let number = self.last.get()?;
+        let units = self.units.borrow();
+        let held = units.get(&number).filter(|held| held.taken)?;
+        Some((number, held.since))
+    }
+
+    /// Units in hand, with those that are on their way.
+    pub fn len(&self) -> usize {
+        self.units.borrow().len()
+    }
+
+    /// The worker gives a unit back.
+    pub fn release(&self, number: u64) -> Option<Unit> {
+        let unit = self.withdraw(number);
+        if self.last.get() == Some(number) {
+            self.keep();
+        }
+        self.changed.notify_waiters();
+        unit
+    }
+
     /// A copy of a unit in hand, and since when it is.
     pub fn find(&self, number: u64) -> Option<(Unit, Instant)> {
         self.units

@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     pub addresses: Vec<SocketAddr>,
     /// What a worker must show.
     pub token: Option<String>,
+    /// Where else to listen, for those that control the run: the first of these that can be had.
+    pub control: Option<Vec<SocketAddr>>,
 }
 
 /// Checks the options.
@@ -88,6 +90,12 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
     }
     let listen = options.listen.as_deref().unwrap_or("127.0.0.1:0");
     let addresses = endpoint::resolve(listen, &options.shared).map_err(Trouble::Usage)?;
+    let control = options
+        .control
+        .as_deref()
+        .map(|name| endpoint::resolve(name, &options.shared))
+        .transpose()
+        .map_err(Trouble::Usage)?;
     let token = match (&options.shared.token, &options.listen) {
         (Some(token), _) => Some(token.clone()),
         // Nobody but the workers that this program starts has business at its port.
@@ -107,6 +115,7 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
         timeout_ms,
         to_files: options.results.is_some(),
         limit: options.limit as u64,
+        lease_ms: u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX),
     };
     Ok(Plan {
         options,
@@ -116,6 +125,7 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
         workers,
         addresses,
         token,
+        control,
     })
 }
 
