@@ -51,8 +51,10 @@ pub struct Progress {
 /// How standard error is written.
 #[derive(Clone, Debug)]
 pub enum Style {
-    /// Lines for people, also about progress when that is told.
+    /// Lines for people.
     Plain,
+    /// Lines for people, also about progress.
+    Lines,
     /// Lines for people, and below them a progress line and one for each of some units.
     Live(ProgressBar),
     /// JSON, one object a line.
@@ -64,7 +66,8 @@ impl Style {
     pub fn choose(json: bool, no_progress: bool, lines: bool) -> Self {
         match () {
             () if json => Self::Json,
-            () if no_progress || lines || !io::stderr().is_terminal() => Self::Plain,
+            () if lines => Self::Lines,
+            () if no_progress || !io::stderr().is_terminal() => Self::Plain,
             () => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
                 if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}{prefix}") {
@@ -123,8 +126,8 @@ fn write(style: &Style, say: &Say) {
             Some(sentence) => format!("handover: {sentence}\n").into_bytes(),
             None => return,
         },
-        (_, Say::Progress(progress)) => progress.lines().into_bytes(),
-        (_, Say::End) => return,
+        (Style::Lines, Say::Progress(progress)) => progress.lines().into_bytes(),
+        (Style::Plain, Say::Progress(_)) | (_, Say::End) => return,
     };
     let write = || drop(io::stderr().lock().write_all(&text));
     match style {

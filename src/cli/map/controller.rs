@@ -24,11 +24,20 @@ pub async fn serve(run: Shared, link: Link, requests: Receiver<Bytes>, first: By
     let Ok(answers) = link.sender(channels::ANSWERS) else {
         return;
     };
+    // What was asked before the end is answered: the answer may be why it is the end.
+    let patience = async {
+        run.ledger.over().await;
+        tokio::time::sleep(limits::CLOSE_TIME).await;
+    };
     let goodbye = tokio::select! {
         goodbye = converse(&run, &link, &requests, &answers, first) => goodbye,
-        _ = run.ledger.over() => Goodbye::leaving("the run is over"),
+        () = patience => over(),
     };
     link.close(goodbye).await;
+}
+
+fn over() -> Goodbye {
+    Goodbye::leaving("the run is over")
 }
 
 async fn converse(
@@ -54,9 +63,12 @@ async fn converse(
         if answers.send_async(encode(&answer)).await.is_err() {
             return Goodbye::done();
         }
-        match requests.recv_async().await {
-            Ok(bytes) => next = bytes,
-            Err(_) => return Goodbye::done(),
+        tokio::select! {
+            request = requests.recv_async() => match request {
+                Ok(bytes) => next = bytes,
+                Err(_) => return Goodbye::done(),
+            },
+            _ = run.ledger.over() => return over(),
         }
     }
 }

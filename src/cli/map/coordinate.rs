@@ -62,7 +62,7 @@ impl Setup {
         let style = Style::choose(options.json, options.no_progress, lines);
         let watch_every = match style {
             _ if options.progress_every.is_some() => options.progress_every,
-            Style::Plain => None,
+            Style::Plain | Style::Lines => None,
             Style::Live(_) => Some(limits::DRAW_TIME),
             Style::Json => Some(limits::PROGRESS_EVENT_TIME),
         };

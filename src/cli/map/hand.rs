@@ -129,12 +129,13 @@ impl Hand {
     }
 
     /// The worker is gone: what it had goes to others. A loss is counted for the unit that it was at, not for
-    /// those whose results it kept, and not when it left in good order.
+    /// those whose results it kept, and not when it left in good order. One that was on its way counts: a unit
+    /// may kill its worker before that has said that it took it.
     pub fn give_up(&self, in_good_order: bool) -> Vec<Unit> {
         let units = std::mem::take(&mut *self.units.borrow_mut());
         let count = |held: Held| {
             let mut unit = held.unit;
-            let was_at = held.taken && self.last.get() == Some(unit.number);
+            let was_at = self.last.get() == Some(unit.number);
             unit.losses += u32::from(was_at && !in_good_order);
             unit
         };

@@ -224,6 +224,8 @@ struct Worker {
     lease: Rc<Lease>,
     /// As it was looked at last.
     standing: Standing,
+    /// Its unit's command was ended since it stands badly.
+    cut_off: bool,
     /// What keeps the lease, and what tells of progress.
     beside: tokio::task::JoinSet<()>,
     /// The runner, while it has no unit.
@@ -281,6 +283,7 @@ impl Worker {
             hold,
             standing: lease.standing(),
             lease,
+            cut_off: false,
             beside,
             running: None,
             kept: BTreeMap::new(),

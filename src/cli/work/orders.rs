@@ -94,10 +94,15 @@ impl Worker {
     pub(super) async fn stand(&mut self, standing: Standing) -> Option<Result<String, Failure>> {
         let before = std::mem::replace(&mut self.standing, standing);
         match standing {
-            Standing::Good if before == Standing::Over => self.say("the job is in reach again"),
-            Standing::Good | Standing::Doubtful => {}
+            Standing::Good => {
+                if std::mem::take(&mut self.cut_off) {
+                    self.say("the job is in reach again");
+                }
+            }
+            Standing::Doubtful => {}
             Standing::Over => {
                 if self.running.is_some() {
+                    self.cut_off = true;
                     let lease = Duration::from_millis(self.job.lease_ms);
                     self.say(&format!(
                         "the job is out of reach for its lease of {}: what runs is ended",

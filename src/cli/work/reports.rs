@@ -101,8 +101,8 @@ impl ReportPipe {
                 () = ended.wait() => break,
             }
             match self.from.try_read(&mut read) {
-                // Every writer has closed it, the unit may still be at work.
-                Ok(0) => return,
+                // Every writer has closed it; the unit may still be at work.
+                Ok(0) => break,
                 Ok(count) => self.hear(&read[..count], &number, reports).await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(_) => return,
