@@ -22,6 +22,9 @@ use crate::{Receiver, Sender};
 /// The part of the lease after which a worker says again that it lives.
 const BEATS: u32 = 4;
 
+/// The part of the lease after which a coordinator looks whether it is over.
+const LOOKS: u32 = 16;
+
 // ---- The coordinator's side ----
 
 /// When a worker was heard last.
@@ -40,25 +43,29 @@ impl Heard {
     }
 }
 
-/// Waits until a worker was silent for the lease. A worker that leaves, or whose link ends, is not silent.
+/// Waits until a worker was silent for the lease. A worker that leaves, or whose link ends, is not silent; and
+/// what this program did not run (it was stopped, or had no processor) is no silence of others.
 ///
 /// # Cancel safety
 /// Nothing is lost.
 pub async fn silence(beats: &Receiver<Bytes>, lease: Duration, heard: &Heard) {
+    let mut looked = Instant::now();
     loop {
-        let end = heard.0.get() + lease;
+        let look = looked + lease / LOOKS;
         tokio::select! {
             biased;
             beat = beats.recv_async() => match beat {
                 Ok(_) => heard.0.set(Instant::now()),
                 Err(_) => pending().await,
             },
-            () = tokio::time::sleep_until(end) => {
-                // Late itself, this program was stopped, or had no processor: it may have been the deaf one.
-                if end.elapsed() < lease / BEATS {
+            () = tokio::time::sleep_until(look) => {
+                looked = Instant::now();
+                let late = looked - look;
+                if late > lease / LOOKS {
+                    heard.0.set(heard.0.get() + late);
+                } else if heard.ago() >= lease {
                     return;
                 }
-                heard.0.set(Instant::now());
             }
         }
     }

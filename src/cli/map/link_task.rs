@@ -12,6 +12,7 @@ use super::output::Output;
 use super::reports;
 use super::roster::Seat;
 use super::run::{Run, Shared};
+use crate::channel::SendError;
 use crate::cli::lease;
 use crate::cli::message::{self, Malformed, Outcome, PieceKind, PieceMeta, ResultMeta, channels};
 use crate::cli::values;
@@ -242,6 +243,10 @@ impl Giver {
                 hand.rest();
             }
             return Some(());
+        }
+        if matches!(sent, Err(SendError::InDoubt(_))) {
+            // The worker is gone, and may have been at it: so it is in its hand.
+            return None;
         }
         // It is leaving, or already gone. If it leaves it may have results to give, so its unit goes on now.
         hand.rest();

@@ -29,7 +29,7 @@ use super::command;
 use super::endpoint;
 use super::lease::{self, Lease, Standing};
 use super::limits;
-use super::message::{self, Job, Malformed, UnitMeta, channels};
+use super::message::{self, Job, Malformed, Outcome, ResultMeta, UnitMeta, channels};
 use super::options::WorkOptions;
 use super::processes;
 use super::signals::{self, Signals};
@@ -242,6 +242,12 @@ struct Worker {
     quiet: bool,
 }
 
+/// Whether a result is one, and not a unit that is given back.
+fn is_finished(result: Bytes) -> bool {
+    message::decode::<ResultMeta>(result, "result")
+        .is_ok_and(|(_, meta)| meta.outcome != Outcome::GivenBack)
+}
+
 /// What happened next to a worker.
 enum Event {
     LinkEnded(LinkEnd),
@@ -317,8 +323,8 @@ impl Worker {
                 }
                 Event::Sent(true) => {
                     if let Some((number, _)) = self.sending.take() {
-                        self.kept.remove(&number);
-                        self.finished += 1;
+                        let result = self.kept.remove(&number);
+                        self.finished += u64::from(result.is_some_and(is_finished));
                     }
                 }
                 Event::Sent(false) => {
