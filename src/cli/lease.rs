@@ -190,7 +190,7 @@ mod tests {
             let keeping = async {
                 tokio::select! {
                     () = keep(beats, &lease) => {}
-                    _ = async {
+                    () = async {
                         heard.recv_async().await.unwrap();
                         assert_eq!(lease.standing(), Standing::Good);
                         // Nobody hears the next one.
@@ -208,7 +208,7 @@ mod tests {
     fn a_worker_that_is_not_wanted_knows_it() {
         run(async {
             let (beats, heard) = crate::channel();
-            let lease = Lease::new(Duration::from_secs(3600), false);
+            let lease = Lease::new(Duration::from_hours(1), false);
             drop(heard);
             keep(beats, &lease).await;
             assert_eq!(lease.standing(), Standing::GivenUp);

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 
 use super::support::*;
+use rustix::process::Signal;
 
 /// A run that can be controlled, with local workers.
 #[track_caller]
@@ -520,4 +521,83 @@ fn a_worker_whose_reports_are_none_loses_its_link_and_nothing_else() {
         assert_eq!(running.finish().succeeded().stdout, numbers(3));
         worker.finish().succeeded();
     }
+}
+
+/// The lines of the `sh` blocks of the page about control.
+fn page() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/control.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let blocks = page.split("```sh\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_orders_of_the_guide_do_what_it_says() {
+    let mark = mark();
+    let (mut running, address) = listening(&["-j2"], &["sleep", &mark]);
+    running.feed(numbers(5));
+    wait_for_sleeps(&mark, 2);
+    let page = page();
+    let orders = page.iter().flat_map(|block| block.lines());
+    let orders = orders.filter_map(|line| line.strip_prefix("handover control "));
+    let mut given = 0;
+    for order in orders {
+        let order = order.replace("127.0.0.1:7000", &address);
+        let words = ["control"].into_iter().chain(order.split(' '));
+        let answer = run(words, b"").succeeded();
+        assert!(!answer.stdout.is_empty(), "{order}");
+        given += 1;
+        // Of the two that run again the page goes on to speak.
+        if !order.contains("shutdown") {
+            wait_for_sleeps(&mark, 2);
+        }
+    }
+    assert_eq!(given, 10);
+    let leaving = wait_for_worker(&address, "leaving");
+    let unit = leaving["unit"].to_string();
+    control(&address, &["abort", &unit]).succeeded();
+    running.wait_for("leaves when unit");
+    signal(running.pid(), Signal::INT);
+    assert_eq!(running.finish().status, Some(130));
+    nothing_remains(&mark);
+}
+
+#[test]
+fn the_script_of_the_guide_reports_how_far_it_is() {
+    let scratch = Scratch::new("guide-script");
+    let script = page().into_iter().find(|block| block.starts_with("#!"));
+    let path = scratch.path("convert");
+    std::fs::write(&path, script.unwrap()).unwrap();
+    let options = [
+        "map",
+        "-j1",
+        "--json",
+        "--progress-every",
+        "20ms",
+        "--",
+        "sh",
+        &path,
+        "{}",
+    ];
+    let finished = run(options, b"film\n")
+        .succeeded()
+        .says("\"text\":\"film is converted\"");
+    for part in ["0.25", "0.5", "0.75"] {
+        assert!(
+            finished
+                .stderr
+                .contains(&format!("\"part\":{part},\"text\":\"part ")),
+            "{part}: {}",
+            finished.stderr
+        );
+    }
+    let mut alone = std::process::Command::new("sh");
+    alone.arg(&path).arg("film");
+    let alone = start_command(alone).finish();
+    assert!(
+        alone.stderr.ends_with("log film is converted\n"),
+        "{alone:?}"
+    );
 }

@@ -205,9 +205,9 @@ mod tests {
         let expected = "\
 12 done, 1 failed, 1 in hand, after 34 s
 waiting for another worker: 4, 5
-#  WORKER         STATE        UNIT  PROGRESS             SINCE
+#  WORKER         STATE        UNIT  PROGRESS            SINCE
 1  local host:12  working      13    40% deco\\u{1b}ding  12 s
-2  local host:12  paused (+2)  -     -                    12 s
+2  local host:12  paused (+2)  -     -                   12 s
 ";
         assert_eq!(text(&Answer::Status(Box::new(status))), expected);
     }

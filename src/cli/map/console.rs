@@ -3,6 +3,7 @@
 //! It takes one thing at a time by rendezvous, so that a slow terminal makes those wait who write to it.
 //! Only the drawing of the progress line is skipped when the thread is busy.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -192,7 +193,7 @@ impl Progress {
     fn lines(&self) -> String {
         let mut text = format!("handover: {self}\n");
         for unit in &self.units {
-            text.push_str(&format!("handover: {unit}\n"));
+            let _ = writeln!(text, "handover: {unit}");
         }
         text
     }
@@ -207,7 +208,7 @@ impl Progress {
         }
         let more = self.units.len().saturating_sub(limits::SHOWN_UNITS);
         if more > 0 {
-            text.push_str(&format!("\n  and {more} more units"));
+            let _ = write!(text, "\n  and {more} more units");
         }
         text
     }

@@ -155,10 +155,9 @@ impl Event {
             Self::GivenBack { unit, worker } => Some(format!(
                 "{worker} was cut off and gave unit {unit} back; it goes to another"
             )),
-            // The summary names it.
-            Self::Poisoned { .. } => None,
             Self::Stranger { address, why } => Some(format!("turned {address} away: {why}")),
-            Self::Finished { .. } => None,
+            // The summary names the poisoned.
+            Self::Finished { .. } | Self::Poisoned { .. } => None,
             Self::InputFailed(why) => Some(format!("standard input cannot be read: {why}")),
             Self::Summary {
                 finished,

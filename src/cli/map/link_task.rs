@@ -24,13 +24,13 @@ use tokio::sync::Notify;
 /// Serves one worker, which waits for its job, until it is gone or the run is over.
 pub async fn serve(run: Shared, link: Link, job: Sender<Bytes>) {
     let worker = link.peer().name.clone();
-    let (control, results) = match (
+    let ends = (
         link.sender(channels::CONTROL),
         link.receiver(channels::RESULTS),
-    ) {
-        (Ok(control), Ok(results)) => (control, results),
+    );
+    let (Ok(control), Ok(results)) = ends else {
         // It is gone already.
-        _ => return,
+        return;
     };
     let seat = run.roster.join(worker.clone(), control);
     let local = seat.local;
@@ -230,12 +230,12 @@ impl Giver {
         // In hand before it is sent: whatever happens to the message, the unit is not lost.
         hand.offer(unit);
         let on_its_way = seat.offer();
-        let sent = match way {
+        let given = match way {
             Way::Units => self.units.send_async(message).await,
             Way::Rescue => self.rescue.send_async(message).await,
         };
         drop(on_its_way);
-        if sent.is_ok() {
+        if given.is_ok() {
             hand.take(number);
             run.ledger.look_again();
             if !run.keep_order {
@@ -244,7 +244,7 @@ impl Giver {
             }
             return Some(());
         }
-        if matches!(sent, Err(SendError::InDoubt(_))) {
+        if matches!(given, Err(SendError::InDoubt(_))) {
             // The worker is gone, and may have been at it: so it is in its hand.
             return None;
         }

@@ -81,16 +81,15 @@ async fn keep_one(run: &Shared, recipe: &Recipe) {
             }
         };
         let pid = worker.child.id().unwrap_or_default();
-        let condemned = tokio::select! {
-            status = worker.ended() => Ok(status),
-            () = run.roster.is_condemned(pid) => Err(()),
+        let ended = tokio::select! {
+            status = worker.ended() => Some(status),
+            () = run.roster.is_condemned(pid) => None,
         };
-        let status = match condemned {
-            Ok(status) => status,
-            Err(()) => {
-                worker.kill();
-                worker.ended().await
-            }
+        let status = if let Some(status) = ended {
+            status
+        } else {
+            worker.kill();
+            worker.ended().await
         };
         if run.roster.was_retired(pid) || run.ledger.is_over() {
             return;

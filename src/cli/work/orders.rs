@@ -1,5 +1,6 @@
 //! What a worker is ordered to do, by a person or by its lease, and how it leaves.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,10 +26,9 @@ impl Worker {
                 drop(order.hand_back());
                 return None;
             }
-            Control::Abort(_) => {}
+            Control::Abort(_) | Control::Leave { .. } => {}
             Control::Pause => self.hold.pause(),
             Control::Resume => self.hold.resume(),
-            Control::Leave { .. } => {}
         }
         drop(order.release());
         match control {
@@ -81,7 +81,7 @@ impl Worker {
             } else {
                 "results"
             };
-            sentence.push_str(&format!(", {} late {results} refused", self.refused));
+            let _ = write!(sentence, ", {} late {results} refused", self.refused);
         }
         Err(Failure {
             sentence,
