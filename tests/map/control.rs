@@ -601,3 +601,16 @@ fn the_script_of_the_guide_reports_how_far_it_is() {
         "{alone:?}"
     );
 }
+
+#[test]
+fn what_is_paused_ends_with_the_run() {
+    let mark = mark();
+    let script = format!("sleep {mark} & sleep {mark}");
+    let (mut running, address) = controlled(&["-j2"], &["sh", "-c", &script]);
+    running.feed(numbers(3));
+    wait_for_sleeps(&mark, 4);
+    control(&address, &["pause", "--all"]).succeeded();
+    signal(running.pid(), Signal::INT);
+    assert_eq!(running.finish().status, Some(130));
+    nothing_remains(&mark);
+}

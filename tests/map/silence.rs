@@ -238,3 +238,48 @@ fn a_lease_out_of_range_is_wrong_use() {
         assert_eq!(run.status, Some(2));
     }
 }
+
+#[test]
+fn a_worker_that_was_not_heard_for_half_of_its_lease_takes_no_unit_until_it_is() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let config = handover::net::Config::default();
+        let listener = handover::net::Listener::bind("127.0.0.1:0", config)
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let worker = start(["work", "--connect", &address]);
+        let link = listener.accept().await.unwrap().handshake().await.unwrap();
+        let joined = Instant::now();
+        // The version; `cat`; no option; at most 100 bytes; a lease of 2 s.
+        let job = b"\x02\0\x01\x03cat\0\0\0\0\0\0\0\x64\xd0\x0f";
+        let jobs = link.sender("job").unwrap();
+        jobs.send_async(Bytes::from_static(job)).await.unwrap();
+        // Nobody hears that it lives.
+        let quiet = Duration::from_millis(1100);
+        tokio::time::sleep(quiet.saturating_sub(joined.elapsed())).await;
+        let units = link.sender("units").unwrap();
+        let mut unit = std::pin::pin!(units.send_async(Bytes::from_static(b"x\n\x01\0\x02\0")));
+        let early = tokio::time::timeout(Duration::from_millis(500), unit.as_mut()).await;
+        assert!(early.is_err(), "it took a unit: {early:?}");
+        let beats = link.receiver("lease").unwrap();
+        let heard = async { while beats.recv_async().await.is_ok() {} };
+        let results = link.receiver("results").unwrap();
+        let result = async {
+            unit.await.unwrap();
+            results.recv_async().await.unwrap()
+        };
+        let result = tokio::select! {
+            result = tokio::time::timeout(SOON, result) => result.unwrap(),
+            () = heard => unreachable!("it lives"),
+        };
+        assert!(result.starts_with(b"x\n\x01\0"), "{result:?}");
+        link.close(handover::net::Goodbye::done()).await;
+        tokio::task::spawn_blocking(|| worker.finish().succeeded())
+            .await
+            .unwrap();
+    });
+}
