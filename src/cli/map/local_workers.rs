@@ -81,6 +81,7 @@ async fn keep_one(run: &Shared, recipe: &Recipe) {
             }
         };
         let pid = worker.child.id().unwrap_or_default();
+        run.roster.started(pid);
         let ended = tokio::select! {
             status = worker.ended() => Some(status),
             () = run.roster.is_condemned(pid) => None,
@@ -91,7 +92,7 @@ async fn keep_one(run: &Shared, recipe: &Recipe) {
             worker.kill();
             worker.ended().await
         };
-        if run.roster.was_retired(pid) || run.ledger.is_over() {
+        if run.roster.ended(pid) || run.ledger.is_over() {
             return;
         }
         let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());

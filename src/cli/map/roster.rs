@@ -150,7 +150,9 @@ pub struct Roster {
     bad_reports: Cell<u64>,
     /// Units whose worker was lost, and that no other has yet.
     waiting: RefCell<BTreeSet<u64>>,
-    /// Local workers, by process, that were asked to leave, and ones that are to be killed.
+    /// Local workers, by process: those that run, that were asked to leave, and that are to be killed. The last
+    /// two are among the first, whatever a worker from elsewhere calls itself.
+    locals: RefCell<BTreeSet<u32>>,
     retired: RefCell<BTreeSet<u32>>,
     condemned: RefCell<BTreeSet<u32>>,
     condemned_changed: Notify,
@@ -246,20 +248,30 @@ impl Roster {
 
     // ---- Local workers, by process ----
 
-    /// This one was asked to leave: no other takes its place.
-    pub fn retire(&self, pid: u32) {
-        self.retired.borrow_mut().insert(pid);
+    /// This one was started.
+    pub fn started(&self, pid: u32) {
+        self.locals.borrow_mut().insert(pid);
     }
 
-    /// Whether it was, and forgets it.
-    pub fn was_retired(&self, pid: u32) -> bool {
+    /// This one was asked to leave: no other takes its place.
+    pub fn retire(&self, pid: u32) {
+        if self.locals.borrow().contains(&pid) {
+            self.retired.borrow_mut().insert(pid);
+        }
+    }
+
+    /// This one has ended. Whether it was asked to.
+    pub fn ended(&self, pid: u32) -> bool {
+        self.locals.borrow_mut().remove(&pid);
         self.condemned.borrow_mut().remove(&pid);
         self.retired.borrow_mut().remove(&pid)
     }
 
     /// This one was given up: it is to be killed, and another takes its place.
     pub fn condemn(&self, pid: u32) {
-        self.condemned.borrow_mut().insert(pid);
+        if self.locals.borrow().contains(&pid) {
+            self.condemned.borrow_mut().insert(pid);
+        }
         self.condemned_changed.notify_waiters();
     }
 
@@ -288,6 +300,19 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_process_that_was_started_can_be_retired_or_condemned() {
+        let roster = Roster::default();
+        roster.retire(7);
+        assert!(!roster.ended(7));
+        roster.started(7);
+        roster.retire(7);
+        roster.condemn(8);
+        assert!(roster.condemned.borrow().is_empty());
+        assert!(roster.ended(7));
+        assert!(!roster.ended(7), "its number may be another's now");
+    }
 
     #[test]
     fn a_worker_is_found_by_its_number_its_name_and_its_place() {

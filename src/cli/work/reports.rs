@@ -415,6 +415,77 @@ mod tests {
         assert_eq!(parse(line.as_bytes()), Ok(Some(progress(500_000, &text))));
     }
 
+    /// Writes to a pipe and closes it; gives what is passed on as (kind, unit, text).
+    fn passed_on(written: &[u8]) -> Vec<(&'static str, u64, String)> {
+        use std::io::Write;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let (near, far) = pipe().unwrap();
+            std::fs::File::from(far).write_all(written).unwrap();
+            let (sender, receiver) = crate::channel();
+            let reports = Reports::new(sender);
+            let newest = Rc::clone(&reports.newest);
+            let follow = async move { near.follow(|| 7, &Ended::default(), &reports).await };
+            let hear = async {
+                let mut heard = Vec::new();
+                while let Ok(message) = receiver.recv_async().await {
+                    let (text, meta) = message::decode(message, "report").unwrap();
+                    let text = String::from_utf8(text.to_vec()).unwrap();
+                    heard.push(match meta {
+                        ReportMeta::Log { number } => ("log", number, text),
+                        ReportMeta::Bad { number } => ("bad", number, text),
+                        ReportMeta::Progress { number, .. } => ("progress", number, text),
+                    });
+                }
+                heard
+            };
+            let ((), mut heard) = tokio::join!(follow, hear);
+            let newest = newest.progress.take();
+            heard.extend(newest.map(|(number, _, text)| ("newest", number, text)));
+            heard
+        })
+    }
+
+    #[test]
+    fn only_the_newest_progress_is_kept_and_every_log_is_passed_on() {
+        let heard = passed_on(b"progress 1/2 a\nlog b\nprogress 1 c\n\nlog d\nlog e");
+        let expected = [("log", "b"), ("log", "d"), ("log", "e"), ("newest", "c")];
+        assert_eq!(
+            heard,
+            expected.map(|(kind, text)| (kind, 7, text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_wrong_line_is_told_once_and_those_after_it_are_heard() {
+        let long = b"log ".repeat(limits::REPORT_LINE_BYTES);
+        let written = [b"log a\n", &long[..], b"\nwhat\nlog b\nprogress 7\n"].concat();
+        let heard = passed_on(&written);
+        let expected = [
+            ("log", "a"),
+            ("bad", "a line is longer than 1 KiB"),
+            ("log", "b"),
+        ];
+        assert_eq!(
+            heard,
+            expected.map(|(kind, text)| (kind, 7, text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_line_as_long_as_a_line_may_be_is_heard() {
+        let text = "x".repeat(limits::REPORT_LINE_BYTES - 4);
+        let heard = passed_on(format!("log {text}\nlog {text}x\n").as_bytes());
+        let kinds: Vec<_> = heard
+            .iter()
+            .map(|(kind, _, text)| (*kind, text.len()))
+            .collect();
+        assert_eq!(kinds[0], ("log", limits::REPORT_LINE_BYTES - 4));
+        assert_eq!(kinds[1].0, "bad");
+    }
+
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {
