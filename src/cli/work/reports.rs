@@ -475,6 +475,31 @@ mod tests {
     }
 
     #[test]
+    fn after_too_many_lines_in_a_second_the_pipe_is_not_read_until_it_is_over_or_the_command_is() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let (mut near, _far) = pipe().unwrap();
+            let ended = Ended::default();
+            let is_over = |near: &mut ReportPipe| {
+                let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+                std::pin::pin!(near.keep_to_the_rate(&ended))
+                    .poll(context)
+                    .is_ready()
+            };
+            // A second that begins in an hour is not over, however slow the machine is.
+            let later = Instant::now() + Duration::from_hours(1);
+            near.second = (later, limits::REPORTS_A_SECOND - 1);
+            assert!(is_over(&mut near));
+            near.second.1 += 1;
+            assert!(!is_over(&mut near));
+            ended.set();
+            assert!(is_over(&mut near));
+        });
+    }
+
+    #[test]
     fn a_line_as_long_as_a_line_may_be_is_heard() {
         let text = "x".repeat(limits::REPORT_LINE_BYTES - 4);
         let heard = passed_on(format!("log {text}\nlog {text}x\n").as_bytes());
