@@ -66,8 +66,9 @@ WHILE IT RUNS
 
 EXIT STATUS
   0 all units succeeded, 1 some failed (a summary names the first few),
-  2 wrong use, 3 some are poisoned: each lost --poison-after workers, 125 internal error, 130 interrupted, 143 terminated,
-  141 the reader of standard output went away";
+  2 wrong use, 3 some are poisoned (each lost --poison-after workers),
+  125 internal error, 130 interrupted, 143 terminated, 141 the reader of
+  standard output went away";
 
 /// Options of `handover map`.
 #[derive(Args, Debug)]
