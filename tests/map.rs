@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "map/control.rs"]
+mod control;
 #[path = "map/faults.rs"]
 mod faults;
 #[path = "map/flow.rs"]
@@ -12,8 +14,12 @@ mod joining;
 mod options;
 #[path = "map/order.rs"]
 mod order;
+#[path = "map/poisoned.rs"]
+mod poisoned;
 #[path = "map/secure.rs"]
 mod secure;
+#[path = "map/silence.rs"]
+mod silence;
 #[path = "map/support.rs"]
 mod support;
 #[path = "map/units.rs"]

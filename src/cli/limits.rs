@@ -35,8 +35,47 @@ pub const HANDSHAKES: usize = 64;
 /// Time for a peer to say who it is, and for a worker to ask for its job.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 
-/// Times that a unit may lose its worker before it fails: it may be the unit that kills them.
-pub const LOST_WORKERS: u32 = 3;
+/// Times that a unit may lose its worker before it is set aside, unless `--poison-after` says otherwise: it may
+/// be the unit that kills them.
+pub const POISON_AFTER: u32 = 3;
+
+/// Poisoned units that a run can name: a few bytes each. All are counted.
+pub const NAMED_POISONED: usize = 1000;
+
+/// The silence after which the other side is given up, unless `--lease` says otherwise: a machine that swaps or
+/// a network that is being repaired often comes back within half of it.
+pub const LEASE: &str = "30s";
+
+/// The shortest lease: the word that one lives goes four times in it, and a machine under load is late.
+pub const LEASE_MIN: Duration = Duration::from_millis(200);
+
+/// The longest lease.
+pub const LEASE_MAX: Duration = Duration::from_hours(24);
+
+/// Bytes of one line that a command reports: more than a terminal shows of it.
+pub const REPORT_LINE_BYTES: usize = 1024;
+
+/// Bytes of the text beside a progress: it shares a line with others.
+pub const PROGRESS_TEXT_BYTES: usize = 200;
+
+/// Lines that a command may report in a second; at the next one its pipe is not read until the second is over.
+pub const REPORTS_A_SECOND: u32 = 1000;
+
+/// Time between two progresses of a worker: ten a second are more than anybody reads.
+pub const PROGRESS_TIME: Duration = Duration::from_millis(100);
+
+/// Joined at one time to control a run: each costs a connection and a task.
+pub const CONTROLLERS: usize = 64;
+
+/// Time for a worker to obey, or to say that it cannot, before the one who gave the order is told that it does
+/// not answer.
+pub const ORDER_TIME: Duration = Duration::from_secs(5);
+
+/// Time for a coordinator to answer: it may have to wait for its workers, all at once.
+pub const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// Units whose progress is shown on a terminal: some lines below what the terminal is there for.
+pub const SHOWN_UNITS: usize = 8;
 
 /// Local workers in a row that end before any joined, with no unit finished meanwhile, after which the program
 /// gives up.

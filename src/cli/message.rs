@@ -6,6 +6,8 @@
 //!
 //! What a peer sent is never trusted: a message that is wrong gives a [`Malformed`], which ends its link.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::limits;
 
 /// The version of everything in this file. A worker of another version does not take the job.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The channels of a link between a coordinator and a worker.
 pub mod channels {
@@ -28,6 +30,17 @@ pub mod channels {
     pub const RESULTS: &str = "results";
     /// From the worker: [`super::PieceMeta`].
     pub const PIECES: &str = "pieces";
+    /// To the worker: [`super::Control`]. The worker waits here always, whatever it runs. It takes what it has
+    /// done, and hands back what it cannot do.
+    pub const CONTROL: &str = "control";
+    /// From the worker: [`super::ReportMeta`], what its commands say of their units.
+    pub const REPORTS: &str = "reports";
+    /// From the worker: nothing but that it lives (see `lease.rs`).
+    pub const LEASE: &str = "lease";
+    /// To the coordinator, from one that controls it and is no worker: a [`super::super::control::Request`].
+    pub const REQUESTS: &str = "requests";
+    /// From the coordinator to the one that asked: a [`super::super::control::Answer`].
+    pub const ANSWERS: &str = "answers";
 }
 
 /// A message that is not what its channel carries.
@@ -68,6 +81,8 @@ pub struct Job {
     pub to_files: bool,
     /// Most bytes of a result.
     pub limit: u64,
+    /// Milliseconds of silence after which the other side is given up.
+    pub lease_ms: u64,
 }
 
 /// What comes with a unit's bytes.
@@ -109,6 +124,12 @@ pub enum Outcome {
     TimedOut(u64),
     /// The command was not run, or its output was no result, for this reason.
     Failed(String),
+    /// Somebody had its command ended (`handover control abort`).
+    Aborted,
+    /// So many workers were lost with it that nobody gets it any more. Said by the coordinator only.
+    Poisoned(u32),
+    /// No end: the worker was cut off, ended the command, and gives the unit back for another.
+    GivenBack,
 }
 
 impl Outcome {
@@ -134,10 +155,13 @@ impl std::fmt::Display for Outcome {
             Self::Exited(status) => write!(f, "exit status {status}"),
             Self::Signalled(signal) => write!(f, "killed by signal {signal}"),
             Self::TimedOut(ms) => {
-                let limit = super::values::time_in_words(std::time::Duration::from_millis(*ms));
+                let limit = super::values::time_in_words(Duration::from_millis(*ms));
                 write!(f, "killed after {limit}, its time limit")
             }
             Self::Failed(reason) => f.write_str(&super::values::printable(reason)),
+            Self::Aborted => f.write_str("aborted"),
+            Self::Poisoned(losses) => write!(f, "poisoned: its worker was lost {losses} times"),
+            Self::GivenBack => f.write_str("given back"),
         }
     }
 }
@@ -165,6 +189,49 @@ pub enum PieceKind {
     Stderr,
 }
 
+/// What a worker is told while it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// End the command of this unit, which is then [`Outcome::Aborted`]. Handed back if it does not run.
+    Abort(u64),
+    /// Stop what runs, and take nothing.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Leave: when the unit at hand is done, or at once, giving it back.
+    Leave {
+        /// At once.
+        now: bool,
+    },
+}
+
+/// What a command said of its unit. The text is the message's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReportMeta {
+    /// It is so far. Only the newest counts.
+    Progress {
+        /// The unit's number.
+        number: u64,
+        /// Millionths of the whole.
+        millionths: u32,
+    },
+    /// A line for people.
+    Log {
+        /// The unit's number.
+        number: u64,
+    },
+    /// A line that was not understood: the first of its unit, and why.
+    Bad {
+        /// The unit's number.
+        number: u64,
+    },
+}
+
+/// The bytes of a message without a payload.
+pub fn encode_alone(meta: &impl Serialize) -> Bytes {
+    encode(Vec::new(), meta)
+}
+
 /// The bytes of a job.
 pub fn encode_job(job: &Job) -> Bytes {
     let mut bytes = VERSION.to_le_bytes().to_vec();
@@ -186,6 +253,8 @@ pub fn decode_job(bytes: &[u8]) -> Result<Job, Malformed> {
         let sensible = !job.command.is_empty()
             && job.ahead <= limits::AHEAD
             && job.limit <= limits::UNIT_BYTES_MAX as u64
+            && (limits::LEASE_MIN..=limits::LEASE_MAX)
+                .contains(&Duration::from_millis(job.lease_ms))
             && bytes.len() <= limits::JOB_BYTES;
         if sensible {
             Ok(job)
@@ -258,6 +327,7 @@ mod tests {
             timeout_ms: Some(1500),
             to_files: false,
             limit: 1 << 24,
+            lease_ms: 30_000,
         }
     }
 
@@ -310,7 +380,9 @@ mod tests {
             let _ = decode_job(&bytes);
             let _ = decode::<UnitMeta>(bytes.clone().into(), "unit");
             let _ = decode::<ResultMeta>(bytes.clone().into(), "result");
-            let _ = decode::<PieceMeta>(bytes.into(), "piece");
+            let _ = decode::<PieceMeta>(bytes.clone().into(), "piece");
+            let _ = decode::<Control>(bytes.clone().into(), "order");
+            let _ = decode::<ReportMeta>(bytes.into(), "report");
         }
     }
 }

@@ -1,13 +1,16 @@
 //! The `handover` program.
 //!
-//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker. `handover top` shows what
-//! a program is waiting for. `handover cert` makes the certificates by which peers know each other. With the feature `bench`, `handover bench` measures the channel beside its rivals.
+//! `handover map` reads units and hands each to an idle worker; `handover work` is a worker, `handover control` steers
+//! both while they work. `handover top` shows what a program is waiting for. `handover cert` makes the certificates by
+//! which peers know each other. With the feature `bench`, `handover bench` measures the channel beside its rivals.
 
 #[cfg(feature = "bench")]
 mod bench;
 mod cert;
 mod command;
+mod control;
 mod endpoint;
+mod lease;
 mod limits;
 mod map;
 mod message;
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
     let run = || match program.action {
         Action::Map(options) => map::main(&options),
         Action::Work(options) => work::main(&options),
+        Action::Control(options) => control::main(&options),
         Action::Top(options) => top::main(&options),
         Action::Cert(options) => cert::main(&options),
         #[cfg(feature = "bench")]

@@ -25,6 +25,8 @@ pub enum Action {
     Map(Box<MapOptions>),
     /// Join a `handover map --listen` as a worker
     Work(WorkOptions),
+    /// Look at a `handover map` that runs, and steer it: status, abort, pause, resume, shutdown
+    Control(super::control::ControlOptions),
     /// Show, live, what a program is doing: who waits for whom, and a deadlock when there is one
     Top(super::top::TopOptions),
     /// Make the certificates by which the ends of a link know each other
@@ -58,10 +60,19 @@ EXAMPLES
   handover map --listen 0.0.0.0:7000 --tls coordinator -- ./convert {} < names.txt
     for workers on other machines: `handover cert --help` says how
 
+WHILE IT RUNS
+  A command reports by lines such as `progress 40% decoding` or `log text`
+  that it writes to the open descriptor of the number $HANDOVER_REPORTS:
+    handover map -- sh -c 'echo \"progress 1/2\" >&$HANDOVER_REPORTS; work {}'
+  With --listen or --control=ADDR a run can be seen and steered from another
+  terminal: `handover control --connect ADDR status`, or abort UNIT (there is
+  no other way to end one unit), pause, resume, shutdown, poisoned.
+
 EXIT STATUS
   0 all units succeeded, 1 some failed (a summary names the first few),
-  2 wrong use, 125 internal error, 130 interrupted, 143 terminated,
-  141 the reader of standard output went away";
+  2 wrong use, 3 some are poisoned (each lost --poison-after workers),
+  125 internal error, 130 interrupted, 143 terminated, 141 the reader of
+  standard output went away";
 
 /// Options of `handover map`.
 #[derive(Args, Debug)]
@@ -111,6 +122,20 @@ pub struct MapOptions {
     #[arg(long, value_name = "D", value_parser = values::duration)]
     pub timeout: Option<Duration>,
 
+    /// Set a unit aside that lost its worker N times: it may be the unit that kills them
+    ///
+    /// Such a unit is poisoned: it is not tried again, it has failed, and the summary and the exit status say so.
+    /// A worker counts as lost when it was killed, fell silent, or broke off; not when its command failed.
+    #[arg(long, value_name = "N", default_value_t = limits::POISON_AFTER,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub poison_after: u32,
+
+    /// Give a worker up that was silent for D: its unit goes to another, and its late result is refused
+    ///
+    /// A worker that cannot reach the run for half of D takes no unit, and at the end of D it ends its command.
+    #[arg(long, value_name = "D", default_value = limits::LEASE, value_parser = values::lease)]
+    pub lease: Duration,
+
     /// When a unit fails: never stop, stop soon (finish what runs) or now (kill it); soon,fail=3 counts failures
     #[arg(long, value_name = "WHEN", default_value = "never", value_parser = values::halt)]
     pub halt: Halt,
@@ -135,8 +160,17 @@ pub struct MapOptions {
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
 
+    /// Let `handover control` steer the run at ADDR, such as 127.0.0.1:0; where --listen listens it may anyway
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true,
+          default_missing_value = "127.0.0.1:0")]
+    pub control: Option<String>,
+
     #[command(flatten)]
     pub shared: SharedOptions,
+
+    /// Write a line about progress every D, and one for each unit that reports its own, also to a file
+    #[arg(long, value_name = "D", value_parser = values::duration, conflicts_with = "no_progress")]
+    pub progress_every: Option<Duration>,
 
     /// Show no progress line (it is shown when standard error is a terminal)
     #[arg(long)]
@@ -162,7 +196,10 @@ pub struct NotBuilt {
 
 const WORK_HELP: &str = "\
   Ctrl-C finishes the unit at hand and leaves; a second Ctrl-C gives the unit
-  back, for another worker.
+  back, for another worker. `handover control` can ask for the same, and can
+  end the unit at hand, or pause the worker, while its command runs. A worker
+  that cannot reach its job for half of the job's lease takes no unit, and at
+  the end of the lease it ends its command: the unit is another's by then.
 
 EXAMPLES
   handover work --connect 127.0.0.1:7000
@@ -206,7 +243,7 @@ pub struct WorkOptions {
 /// Options that both ends of a link have.
 #[derive(Args, Debug)]
 pub struct SharedOptions {
-    /// Secret that workers must show, the same at both ends; better in the environment, where `ps` does not show it
+    /// Secret that whoever joins must show, the same at both ends; better in the environment, where `ps` does not show it
     #[arg(
         long,
         env = "HANDOVER_TOKEN",
@@ -266,7 +303,7 @@ mod tests {
         let args = ["handover", "map"].iter().chain(args);
         match Program::try_parse_from(args).unwrap().action {
             Action::Map(options) => *options,
-            Action::Work(_) | Action::Top(_) | Action::Cert(_) | Action::Bench(_) => unreachable!(),
+            _ => unreachable!(),
         }
     }
 

@@ -27,13 +27,18 @@ pub fn signal_session(session: Pid, signal: Signal) -> usize {
 
 /// Kills everything else in the session that this process leads, if it leads one: nobody else put it there.
 pub fn kill_session_mates() {
+    signal_session_mates(Signal::KILL);
+}
+
+/// Sends a signal to everything else in the session that this process leads, if it leads one.
+pub fn signal_session_mates(signal: Signal) {
     let this = rustix::process::getpid();
     if own_session() == Some(this) {
         for member in session_members(this)
             .into_iter()
             .filter(|member| *member != this)
         {
-            let _ = rustix::process::kill_process(member, Signal::KILL);
+            let _ = rustix::process::kill_process(member, signal);
         }
     }
 }

@@ -58,6 +58,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the silence after which the other side is given up.
+pub fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if (limits::LEASE_MIN..=limits::LEASE_MAX).contains(&lease) {
+        return Ok(lease);
+    }
+    Err(format!(
+        "a lease of {text} is out of range: from {} to {}",
+        time_in_words(limits::LEASE_MIN),
+        time_in_words(limits::LEASE_MAX)
+    ))
+}
+
 /// Reads a number of jobs: `N`, or `N%` of the cores.
 pub fn jobs(text: &str) -> Result<usize, String> {
     let wrong = || {
@@ -133,6 +146,13 @@ pub fn bytes_in_words(bytes: usize) -> String {
         1 => "1 byte".into(),
         b => format!("{b} bytes"),
     }
+}
+
+/// A part of a whole, given in millionths, as a person writes it: `40%`, `0.5%`.
+pub fn part_in_words(millionths: u32) -> String {
+    let percent = f64::from(millionths) / 10_000.0;
+    let text = format!("{percent:.1}");
+    format!("{}%", text.trim_end_matches(".0"))
 }
 
 /// A time as a person writes it: `350 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`.

@@ -64,8 +64,9 @@ fn a_unit_that_kills_its_workers_fails_and_the_others_go_on() {
     for order in ["-k", "-j2"] {
         let script = "[ {} = 5 ] && kill -9 $PPID; echo {}";
         let run = run(["map", order, "--", "sh", "-c", script], &numbers(10))
-            .says("1 of 10 units failed: unit 5 (its worker was lost 3 times)");
-        assert_eq!(run.status, Some(1));
+            .says("1 of 10 units failed: unit 5 (poisoned: its worker was lost 3 times)")
+            .says("1 poisoned and not tried again: 5");
+        assert_eq!(run.status, Some(3));
         assert_eq!(run.sorted(), ["1", "2", "3", "4", "6", "7", "8", "9", "10"]);
     }
 }

@@ -3,6 +3,7 @@
 //! It takes one thing at a time by rendezvous, so that a slow terminal makes those wait who write to it.
 //! Only the drawing of the progress line is skipped when the thread is busy.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +14,9 @@ use serde_json::json;
 
 use super::event::Event;
 use super::ledger::Snapshot;
-use crate::cli::values::time_in_words;
+use super::roster::UnitProgress;
+use crate::cli::limits;
+use crate::cli::values::{part_in_words, printable, time_in_words};
 use crate::{Receiver, Sender};
 
 /// What is said on standard error.
@@ -42,6 +45,8 @@ pub struct Progress {
     pub keep_order: bool,
     /// Nobody has joined yet, and workers join from elsewhere.
     pub awaits_workers: bool,
+    /// What commands said of their units, by number.
+    pub units: Vec<UnitProgress>,
 }
 
 /// How standard error is written.
@@ -49,7 +54,9 @@ pub struct Progress {
 pub enum Style {
     /// Lines for people.
     Plain,
-    /// Lines for people, and a progress line below them.
+    /// Lines for people, also about progress.
+    Lines,
+    /// Lines for people, and below them a progress line and one for each of some units.
     Live(ProgressBar),
     /// JSON, one object a line.
     Json,
@@ -57,13 +64,14 @@ pub enum Style {
 
 impl Style {
     /// What fits the options, and what standard error is.
-    pub fn choose(json: bool, no_progress: bool) -> Self {
+    pub fn choose(json: bool, no_progress: bool, lines: bool) -> Self {
         match () {
             () if json => Self::Json,
+            () if lines => Self::Lines,
             () if no_progress || !io::stderr().is_terminal() => Self::Plain,
             () => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}{prefix}") {
                     bar.set_style(style);
                 }
                 Self::Live(bar)
@@ -109,6 +117,7 @@ fn write(style: &Style, say: &Say) {
     let text = match (style, say) {
         (Style::Live(bar), Say::Progress(progress)) => {
             bar.set_message(progress.to_string());
+            bar.set_prefix(progress.unit_lines(terminal_width()));
             bar.tick();
             return;
         }
@@ -118,6 +127,7 @@ fn write(style: &Style, say: &Say) {
             Some(sentence) => format!("handover: {sentence}\n").into_bytes(),
             None => return,
         },
+        (Style::Lines, Say::Progress(progress)) => progress.lines().into_bytes(),
         (Style::Plain, Say::Progress(_)) | (_, Say::End) => return,
     };
     let write = || drop(io::stderr().lock().write_all(&text));
@@ -166,8 +176,57 @@ impl Progress {
             "producer_waited_s": seconds(self.producer_waited),
             "workers_waited_s": seconds(self.now.workers_waited),
             "results_waited_s": seconds(self.now.results_waited),
+            "poisoned": self.now.poisoned,
+            "units": self
+                .units
+                .iter()
+                .map(|unit| json!({
+                    "unit": unit.unit,
+                    "part": f64::from(unit.millionths) / 1e6,
+                    "text": unit.text,
+                }))
+                .collect::<Vec<_>>(),
         })
     }
+
+    /// It as lines of a log.
+    fn lines(&self) -> String {
+        let mut text = format!("handover: {self}\n");
+        for unit in &self.units {
+            let _ = writeln!(text, "handover: {unit}");
+        }
+        text
+    }
+
+    /// What is drawn below the progress line: some units, each on a line that fits.
+    fn unit_lines(&self, width: usize) -> String {
+        let mut text = String::new();
+        for unit in self.units.iter().take(limits::SHOWN_UNITS) {
+            let line = unit.to_string();
+            text.push_str("\n  ");
+            text.extend(line.chars().take(width.saturating_sub(3)));
+        }
+        let more = self.units.len().saturating_sub(limits::SHOWN_UNITS);
+        if more > 0 {
+            let _ = write!(text, "\n  and {more} more units");
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for UnitProgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "unit {}: {}", self.unit, part_in_words(self.millionths))?;
+        if !self.text.is_empty() {
+            write!(f, " {}", printable(&self.text))?;
+        }
+        Ok(())
+    }
+}
+
+/// Columns of the terminal that standard error is.
+fn terminal_width() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))
 }
 
 /// Seconds, to the millisecond.
@@ -259,6 +318,7 @@ mod tests {
         let now = Snapshot {
             finished: 1200,
             failed: 2,
+            poisoned: 0,
             in_hand: 4,
             workers: 4,
             elapsed: Duration::from_secs(10),
@@ -271,11 +331,23 @@ mod tests {
             producer_waited: Duration::from_secs(9),
             keep_order: true,
             awaits_workers: false,
+            units: vec![UnitProgress {
+                unit: 7,
+                millionths: 405_000,
+                text: "deco\x1bding".into(),
+            }],
         };
         assert_eq!(
             progress.to_string(),
             "1200 done, 2 failed, 4 in hand, 4 workers, 120/s; waited: producer 9 s, workers 350 ms, \
              results for their turn 2 s"
+        );
+        assert_eq!(progress.unit_lines(80), "\n  unit 7: 40.5% deco\\u{1b}ding");
+        assert_eq!(progress.unit_lines(13), "\n  unit 7: 40");
+        assert!(
+            progress
+                .lines()
+                .ends_with("handover: unit 7: 40.5% deco\\u{1b}ding\n")
         );
         progress.awaits_workers = true;
         assert_eq!(progress.to_string(), "waiting for a worker to join");

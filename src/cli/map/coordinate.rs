@@ -11,11 +11,12 @@ use super::event::Event;
 use super::input::Producer;
 use super::joblog::JobLog;
 use super::ledger::{Ledger, Verdict};
-use super::listen;
+use super::listen::{self, Admits};
 use super::local_workers::{LocalWorkers, Recipe};
 use super::output::Destinations;
 use super::plan::{Plan, Trouble, internal};
 use super::results::Results;
+use super::roster::Roster;
 use super::run::{Handover, Run, Shared};
 use super::watch::{self, Watch};
 use crate::cli::endpoint;
@@ -39,7 +40,8 @@ pub fn execute(plan: &Plan<'_>) -> Result<u8, Trouble> {
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let listener = listen(plan).await?;
-        Setup::new(plan)?.coordinate(plan, listener).await
+        let control = listen_for_control(plan).await?;
+        Setup::new(plan)?.coordinate(plan, listener, control).await
     })
 }
 
@@ -56,9 +58,11 @@ struct Setup {
 impl Setup {
     fn new(plan: &Plan<'_>) -> Result<Self, Trouble> {
         let options = plan.options;
-        let style = Style::choose(options.json, options.no_progress);
+        let lines = options.progress_every.is_some();
+        let style = Style::choose(options.json, options.no_progress, lines);
         let watch_every = match style {
-            Style::Plain => None,
+            _ if options.progress_every.is_some() => options.progress_every,
+            Style::Plain | Style::Lines => None,
             Style::Live(_) => Some(limits::DRAW_TIME),
             Style::Json => Some(limits::PROGRESS_EVENT_TIME),
         };
@@ -74,6 +78,10 @@ impl Setup {
         let producer = Producer::start(units).map_err(internal("no thread"))?;
         let run: Shared = Rc::new(Run {
             ledger: Ledger::new(options.keep_order, options.halt),
+            roster: Roster::default(),
+            lease: options.lease,
+            poison_after: options.poison_after,
+            listens: options.listen.is_some(),
             job: message::encode_job(&plan.job),
             keep_order: options.keep_order,
             hand_most: usize::try_from(options.ahead)
@@ -89,7 +97,7 @@ impl Setup {
             console,
             log_template,
         });
-        let watch = Watch::new(Shared::clone(&run), producer.wait, options.listen.is_some());
+        let watch = Watch::new(Shared::clone(&run), producer.wait);
         Ok(Self {
             run,
             watch,
@@ -100,7 +108,12 @@ impl Setup {
         })
     }
 
-    async fn coordinate(mut self, plan: &Plan<'_>, listener: Listener) -> Result<u8, Trouble> {
+    async fn coordinate(
+        mut self,
+        plan: &Plan<'_>,
+        listener: Listener,
+        control: Option<Listener>,
+    ) -> Result<u8, Trouble> {
         let mut signals = Signals::new().map_err(internal("signals cannot be received"))?;
         let address = listener
             .local_addr()
@@ -117,7 +130,15 @@ impl Setup {
             tls: plan.tls.clone(),
         };
         let mut links = JoinSet::new();
-        links.spawn_local(listen::serve(Shared::clone(&run), listener));
+        links.spawn_local(listen::serve(Shared::clone(&run), listener, Admits::All));
+        if let Some(control) = control {
+            let address = control
+                .local_addr()
+                .map_err(internal("the listener has no address"))?;
+            run.tell(Event::Controllable(address)).await;
+            let serve = listen::serve(Shared::clone(&run), control, Admits::Controllers);
+            links.spawn_local(serve);
+        }
         let workers = LocalWorkers::start(&run, &recipe, plan.workers);
         let input =
             tokio::task::spawn_local(watch::input_ends(Shared::clone(&run), self.input_end));
@@ -135,8 +156,10 @@ impl Setup {
             } => unreachable!("it ends never"),
         };
         // Every link is told, so every worker ends what it runs, and leaves; a second signal does not wait for it.
-        let told =
-            async { drop(tokio::time::timeout(limits::LEAVE_TIME, links.join_next()).await) };
+        let told = async {
+            let all = async { while links.join_next().await.is_some() {} };
+            drop(tokio::time::timeout(limits::LEAVE_TIME, all).await);
+        };
         let hurry = async {
             signals.next().await;
         };
@@ -183,6 +206,28 @@ async fn listen(plan: &Plan<'_>) -> Result<Listener, Trouble> {
         .map_err(|error| Trouble::Usage(format!("cannot listen at {name}: {error}")))
 }
 
+async fn listen_for_control(plan: &Plan<'_>) -> Result<Option<Listener>, Trouble> {
+    let Some(addresses) = &plan.control else {
+        return Ok(None);
+    };
+    // Not the token by which the workers of a run that does not listen are known: nobody else can know that.
+    let token = plan.options.shared.token.as_deref();
+    let config = endpoint::config(
+        "handover map".into(),
+        token,
+        plan.options.limit,
+        Some(&plan.options.shared),
+    )
+    .map_err(Trouble::Usage)?;
+    let name = plan.options.control.as_deref().unwrap_or_default();
+    match Listener::bind(addresses.as_slice(), config).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Trouble::Usage(format!(
+            "cannot be controlled at {name}: {error}"
+        ))),
+    }
+}
+
 fn destinations(options: &MapOptions, style: &Style) -> Result<Destinations, Trouble> {
     let wrong = |what: &str, path: &std::path::Path, error: io::Error| {
         Trouble::Usage(format!("{what} {} cannot be used: {error}", path.display()))
@@ -202,6 +247,9 @@ fn destinations(options: &MapOptions, style: &Style) -> Result<Destinations, Tro
     })
 }
 
+/// The exit status where units are poisoned.
+const POISONED_STATUS: u8 = 3;
+
 /// Ends the run's accounts and gives the exit status.
 async fn conclude(
     run: &Run,
@@ -216,6 +264,10 @@ async fn conclude(
             (Some("stopped soon after a failure".to_owned()), 1)
         }
         Verdict::Finished => (None, u8::from(failed > 0)),
+        Verdict::Forsaken => (
+            Some("stopped: all workers were asked to leave".to_owned()),
+            1,
+        ),
         Verdict::Halted => (Some("stopped at once after a failure".to_owned()), 1),
         Verdict::Signal(signal) => (
             Some("interrupted".to_owned()),
@@ -228,11 +280,18 @@ async fn conclude(
             _ => (Some("results cannot be written".to_owned()), 125),
         },
     };
+    let poisoned = run.ledger.poisoned();
+    let status = match (status, poisoned.0) {
+        (1, 1..) => POISONED_STATUS,
+        _ => status,
+    };
     let now = run.ledger.snapshot();
     let summary = Event::Summary {
         finished: now.finished,
         failed,
         failures,
+        poisoned,
+        late: run.roster.late(),
         cut_short,
         time: now.elapsed,
     };

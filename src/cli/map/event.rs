@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::console::seconds;
+use crate::cli::limits;
 use crate::cli::message::Outcome;
+use crate::cli::values::printable;
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -35,6 +37,50 @@ pub enum Event {
         why: String,
         /// The units that it had in hand, which go to others.
         units: Vec<u64>,
+    },
+    /// The run may be controlled here.
+    Controllable(SocketAddr),
+    /// Somebody gave an order.
+    Ordered {
+        /// Who.
+        controller: String,
+        /// What became of it, in a sentence.
+        what: String,
+    },
+    /// A unit's command reported a line for people.
+    Log {
+        /// The unit.
+        unit: u64,
+        /// The line.
+        text: String,
+    },
+    /// A unit's command reported a line that is none.
+    BadReport {
+        /// The unit.
+        unit: u64,
+        /// What was wrong.
+        why: String,
+    },
+    /// A result came from a worker that was given up.
+    Late {
+        /// The unit.
+        unit: u64,
+        /// The worker.
+        worker: String,
+    },
+    /// A worker gave a unit back, which goes to another.
+    GivenBack {
+        /// The unit.
+        unit: u64,
+        /// The worker.
+        worker: String,
+    },
+    /// A unit lost its worker too often.
+    Poisoned {
+        /// The unit.
+        unit: u64,
+        /// How often.
+        losses: u32,
     },
     /// Somebody came who is no worker.
     Stranger {
@@ -66,6 +112,10 @@ pub enum Event {
         failed: u64,
         /// The first few of those.
         failures: Vec<(u64, Outcome)>,
+        /// Those of the failed that are poisoned, as many as are named.
+        poisoned: (u64, Vec<(u64, u32)>),
+        /// Results that came too late and were refused.
+        late: u64,
         /// Why it was over before the input was, if it was.
         cut_short: Option<String>,
         /// How long it took.
@@ -101,16 +151,43 @@ impl Event {
                 };
                 Some(format!("{worker} left: {why}{handed_on}"))
             }
+            Self::Controllable(address) => Some(format!(
+                "control it with: handover control --connect {address} status"
+            )),
+            Self::Ordered { controller, what } => Some(format!("{controller}: {what}")),
+            Self::Log { unit, text } => Some(format!("unit {unit} says: {}", printable(text))),
+            Self::BadReport { unit, why } => Some(format!(
+                "unit {unit} reported what is no report: {} (said once; handover control status counts)",
+                printable(why)
+            )),
+            Self::Late { unit, worker } => Some(format!(
+                "the result of unit {unit} came from {worker}, which was given up: refused"
+            )),
+            Self::GivenBack { unit, worker } => Some(format!(
+                "{worker} was cut off and gave unit {unit} back; it goes to another"
+            )),
             Self::Stranger { address, why } => Some(format!("turned {address} away: {why}")),
-            Self::Finished { .. } => None,
+            // The summary names the poisoned.
+            Self::Finished { .. } | Self::Poisoned { .. } => None,
             Self::InputFailed(why) => Some(format!("standard input cannot be read: {why}")),
             Self::Summary {
                 finished,
                 failed,
                 failures,
+                poisoned,
+                late,
                 cut_short,
                 ..
-            } => summary(*finished, *failed, failures, cut_short.as_deref()),
+            } => {
+                let mut parts =
+                    Vec::from_iter(summary(*finished, *failed, failures, cut_short.as_deref()));
+                parts.extend(poisoned_units(poisoned));
+                parts.extend((*late > 0).then(|| {
+                    let results = if *late == 1 { "result" } else { "results" };
+                    format!("{late} late {results} refused")
+                }));
+                (!parts.is_empty()).then(|| parts.join("; "))
+            }
         }
     }
 
@@ -130,6 +207,25 @@ impl Event {
                 units,
             } => {
                 json!({"event": "left", "worker": worker, "local": local, "why": why, "units": units})
+            }
+            Self::Controllable(address) => {
+                json!({"event": "controllable", "address": address.to_string()})
+            }
+            Self::Ordered { controller, what } => {
+                json!({"event": "ordered", "controller": controller, "what": what})
+            }
+            Self::Log { unit, text } => json!({"event": "log", "unit": unit, "text": text}),
+            Self::BadReport { unit, why } => {
+                json!({"event": "bad_report", "unit": unit, "why": why})
+            }
+            Self::Late { unit, worker } => {
+                json!({"event": "late", "unit": unit, "worker": worker})
+            }
+            Self::GivenBack { unit, worker } => {
+                json!({"event": "given_back", "unit": unit, "worker": worker})
+            }
+            Self::Poisoned { unit, losses } => {
+                json!({"event": "poisoned", "unit": unit, "losses": losses})
             }
             Self::Stranger { address, why } => {
                 json!({"event": "stranger", "address": address.to_string(), "why": why})
@@ -154,6 +250,8 @@ impl Event {
                 finished,
                 failed,
                 failures,
+                poisoned,
+                late,
                 cut_short,
                 time,
             } => json!({
@@ -164,6 +262,9 @@ impl Event {
                     .iter()
                     .map(|(unit, outcome)| json!({"unit": unit, "outcome": outcome.to_string()}))
                     .collect::<Vec<_>>(),
+                "poisoned": poisoned.0,
+                "poisoned_units": poisoned.1.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(),
+                "late_results": late,
                 "cut_short": cut_short,
                 "seconds": seconds(*time),
             }),
@@ -197,6 +298,24 @@ fn summary(
         (Some(why), None) => Some(why.into()),
         (None, failed) => failed,
     }
+}
+
+/// The units that were set aside.
+fn poisoned_units((count, units): &(u64, Vec<(u64, u32)>)) -> Option<String> {
+    if *count == 0 {
+        return None;
+    }
+    let named = units.iter().take(limits::NAMED_FAILURES);
+    let more = count - named.len() as u64;
+    let more = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    let named = list(named.map(|(unit, _)| unit));
+    Some(format!(
+        "{count} poisoned and not tried again: {named}{more}"
+    ))
 }
 
 fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {

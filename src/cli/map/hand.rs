@@ -91,6 +91,29 @@ impl Hand {
         self.units.borrow().contains_key(&number)
     }
 
+    /// The unit that the worker is at, and since when.
+    pub fn at(&self) -> Option<(u64, Instant)> {
+        let number = self.last.get()?;
+        let units = self.units.borrow();
+        let held = units.get(&number).filter(|held| held.taken)?;
+        Some((number, held.since))
+    }
+
+    /// Units in hand, with those that are on their way.
+    pub fn len(&self) -> usize {
+        self.units.borrow().len()
+    }
+
+    /// The worker gives a unit back.
+    pub fn release(&self, number: u64) -> Option<Unit> {
+        let unit = self.withdraw(number);
+        if self.last.get() == Some(number) {
+            self.keep();
+        }
+        self.changed.notify_waiters();
+        unit
+    }
+
     /// A copy of a unit in hand, and since when it is.
     pub fn find(&self, number: u64) -> Option<(Unit, Instant)> {
         self.units
@@ -106,12 +129,13 @@ impl Hand {
     }
 
     /// The worker is gone: what it had goes to others. A loss is counted for the unit that it was at, not for
-    /// those whose results it kept, and not when it left in good order.
+    /// those whose results it kept, and not when it left in good order. One that was on its way counts: a unit
+    /// may kill its worker before that has said that it took it.
     pub fn give_up(&self, in_good_order: bool) -> Vec<Unit> {
         let units = std::mem::take(&mut *self.units.borrow_mut());
         let count = |held: Held| {
             let mut unit = held.unit;
-            let was_at = held.taken && self.last.get() == Some(unit.number);
+            let was_at = self.last.get() == Some(unit.number);
             unit.losses += u32::from(was_at && !in_good_order);
             unit
         };

@@ -38,8 +38,9 @@ pub fn line(meta: &ResultMeta, host: &str, sent: usize, command: &[u8]) -> Vec<u
         Outcome::Exited(status) => (status, 0),
         Outcome::Signalled(signal) => (0, signal),
         // As GNU parallel has it for a job that it killed or could not run.
-        Outcome::TimedOut(_) => (-1, 15),
-        Outcome::Failed(_) => (-1, 0),
+        Outcome::TimedOut(_) | Outcome::Aborted => (-1, 15),
+        Outcome::Poisoned(_) => (-1, 9),
+        Outcome::Failed(_) | Outcome::GivenBack => (-1, 0),
     };
     #[expect(
         clippy::cast_precision_loss,

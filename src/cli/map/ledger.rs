@@ -25,6 +25,8 @@ pub enum Verdict {
     OutputClosed,
     /// This signal came.
     Signal(i32),
+    /// All workers were asked to leave, and no other can join.
+    Forsaken,
     /// It cannot go on, for this reason.
     Internal(String),
 }
@@ -40,6 +42,9 @@ pub struct Ledger {
     failed: Cell<u64>,
     /// The first few failures.
     failures: RefCell<Vec<(u64, Outcome)>>,
+    poisoned: Cell<u64>,
+    /// The first many of the poisoned.
+    named_poisoned: RefCell<Vec<(u64, u32)>>,
     turn: Cell<u64>,
     turn_changed: Notify,
     input_ended: Cell<bool>,
@@ -68,6 +73,8 @@ pub struct Snapshot {
     pub finished: u64,
     /// Those of them that failed.
     pub failed: u64,
+    /// Those of the failed that are poisoned.
+    pub poisoned: u64,
     /// Units taken from the input and not finished.
     pub in_hand: u64,
     /// Workers joined.
@@ -92,6 +99,8 @@ impl Ledger {
             finished: Cell::new(0),
             failed: Cell::new(0),
             failures: RefCell::default(),
+            poisoned: Cell::new(0),
+            named_poisoned: RefCell::default(),
             turn: Cell::new(1),
             turn_changed: Notify::new(),
             input_ended: Cell::new(false),
@@ -139,6 +148,13 @@ impl Ledger {
             failures.push((number, outcome.clone()));
         }
         drop(failures);
+        if let Outcome::Poisoned(losses) = *outcome {
+            self.poisoned.set(self.poisoned.get() + 1);
+            let mut named = self.named_poisoned.borrow_mut();
+            if named.len() < limits::NAMED_POISONED {
+                named.push((number, losses));
+            }
+        }
         if self.failed.get() >= self.halt.failures {
             match self.halt.when {
                 HaltWhen::Never => {}
@@ -227,6 +243,16 @@ impl Ledger {
         (self.failed.get(), self.failures.borrow().clone())
     }
 
+    /// Poisoned units, and the first many of them with how many workers each lost. They are among the failed.
+    pub fn poisoned(&self) -> (u64, Vec<(u64, u32)>) {
+        (self.poisoned.get(), self.named_poisoned.borrow().clone())
+    }
+
+    /// Units taken from the input.
+    pub fn taken(&self) -> u64 {
+        self.taken.get()
+    }
+
     /// A worker joined or left.
     pub fn workers_changed(&self, joined: bool) {
         if joined {
@@ -252,11 +278,6 @@ impl Ledger {
         self.verdict.borrow().is_some()
     }
 
-    /// Workers joined now.
-    pub fn workers(&self) -> usize {
-        self.workers.get()
-    }
-
     /// Counts a worker as idle until the guard is dropped.
     pub fn idle_worker(&self) -> IdleWorker<'_> {
         self.idle.borrow_mut().change(1);
@@ -273,6 +294,7 @@ impl Ledger {
         Snapshot {
             finished: self.finished.get(),
             failed: self.failed.get(),
+            poisoned: self.poisoned.get(),
             in_hand: self.taken.get() - self.finished.get(),
             workers: self.workers.get(),
             elapsed: self.started.elapsed(),
@@ -372,6 +394,18 @@ mod tests {
         assert_eq!(verdict(&ledger), Some(Verdict::Halted));
         ledger.end(Verdict::Finished);
         assert_eq!(verdict(&ledger), Some(Verdict::Halted));
+    }
+
+    #[test]
+    fn the_poisoned_are_counted_among_the_failed() {
+        let ledger = Ledger::new(false, NEVER);
+        for number in 1..=2000 {
+            ledger.take();
+            ledger.finish(number, &Outcome::Poisoned(3));
+        }
+        let (count, named) = ledger.poisoned();
+        assert_eq!((count, named.len()), (2000, limits::NAMED_POISONED));
+        assert_eq!((ledger.failures().0, named[0]), (2000, (1, 3)));
     }
 
     #[test]

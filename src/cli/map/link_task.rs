@@ -1,5 +1,6 @@
 //! One worker's link: gives it a unit when it waits for one, takes its results, passes on what it loses.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::console::Say;
@@ -8,37 +9,51 @@ use super::hand::Hand;
 use super::input::Unit;
 use super::ledger::Verdict;
 use super::output::Output;
+use super::reports;
+use super::roster::Seat;
 use super::run::{Run, Shared};
-use crate::Sender;
+use crate::channel::SendError;
 use crate::cli::endpoint;
-use crate::cli::message::{self, Malformed, PieceKind, PieceMeta, ResultMeta, channels};
+use crate::cli::lease;
+use crate::cli::message::{self, Malformed, Outcome, PieceKind, PieceMeta, ResultMeta, channels};
+use crate::cli::values;
 use crate::net::{Code, Goodbye, Link, LinkEnd, NetError};
+use crate::{Receiver, Sender};
 use bytes::Bytes;
+use tokio::sync::Notify;
 
-/// Serves one worker until it is gone or the run is over.
-pub async fn serve(run: Shared, link: Link) {
+/// Serves one worker, which waits for its job, until it is gone or the run is over.
+pub async fn serve(run: Shared, link: Link, job: Sender<Bytes>) {
     let worker = endpoint::worker_name(link.peer());
-    let local = worker.starts_with("local ");
+    let ends = (
+        link.sender(channels::CONTROL),
+        link.receiver(channels::RESULTS),
+    );
+    let (Ok(control), Ok(results)) = ends else {
+        // It is gone already.
+        return;
+    };
+    let seat = run.roster.join(worker.clone(), control);
+    let local = seat.local;
     run.ledger.workers_changed(true);
     run.tell(Event::Joined {
         worker: worker.clone(),
         local,
     })
     .await;
-    let hand = Hand::default();
     let end = tokio::select! {
-        end = exchange(&run, &link, &hand, &worker) => Ok(end),
+        end = exchange(&run, &link, &seat, job, &results) => Ok(end),
         verdict = run.ledger.over() => Err(verdict),
     };
+    run.roster.leave(&seat);
     run.ledger.workers_changed(false);
     let end = match end {
         Ok(end) => end,
-        Err(Verdict::Finished) => return link.close(Goodbye::done()).await,
-        Err(_) => return link.close(Goodbye::leaving("the job was stopped")).await,
+        Err(verdict) => return part(&link, verdict).await,
     };
     let in_good_order =
         matches!(&end, Gone::Link(LinkEnd::PeerClosed(bye)) if bye.code() == Code::Leaving);
-    let units = hand.give_up(in_good_order);
+    let units = seat.hand.give_up(in_good_order);
     let numbers = units.iter().map(|unit| unit.number).collect();
     run.tell(Event::Left {
         worker: worker.clone(),
@@ -47,12 +62,59 @@ pub async fn serve(run: Shared, link: Link) {
         units: numbers,
     })
     .await;
-    run.pass_all_on(units, &worker).await;
+    let silent = matches!(end, Gone::Silent(_));
+    if let (true, Some(pid)) = (silent, seat.local_pid()) {
+        run.roster.condemn(pid);
+    }
+    let linger = async {
+        if silent {
+            refuse_what_comes_late(&run, &link, &results, &worker).await;
+        }
+    };
+    tokio::select! {
+        _ = async { tokio::join!(run.pass_all_on(units, &worker), linger) } => {}
+        verdict = run.ledger.over(), if silent => part(&link, verdict).await,
+    }
+}
+
+/// Tells a worker that the run is over.
+async fn part(link: &Link, verdict: Verdict) {
+    match verdict {
+        Verdict::Finished => link.close(Goodbye::done()).await,
+        _ => {
+            link.close(Goodbye::leaving("the job was stopped")).await;
+        }
+    }
+}
+
+/// Takes no result of a worker that was given up, for as long as its link lives: its units are others' now.
+async fn refuse_what_comes_late(run: &Run, link: &Link, results: &Receiver<Bytes>, worker: &str) {
+    loop {
+        let held = tokio::select! {
+            biased;
+            held = results.recv_held_async() => held,
+            _ = link.closed() => return,
+        };
+        let Ok(held) = held else { return };
+        if let Ok((_, meta)) = message::decode::<ResultMeta>(held.clone(), "result")
+            && meta.outcome != Outcome::GivenBack
+        {
+            run.roster.count_late();
+            run.tell(Event::Late {
+                unit: meta.number,
+                worker: worker.into(),
+            })
+            .await;
+        }
+        drop(held.hand_back());
+    }
 }
 
 /// Why a worker is gone.
 enum Gone {
     Link(LinkEnd),
+    /// For this lease.
+    Silent(Duration),
     Refused(NetError),
     Misbehaved(Malformed),
 }
@@ -65,6 +127,10 @@ impl Gone {
             }
             Self::Link(LinkEnd::Lost(_)) => "it was lost".into(),
             Self::Link(end) => end.to_string(),
+            Self::Silent(lease) => format!(
+                "it was silent for its lease of {}",
+                values::time_in_words(*lease)
+            ),
             Self::Refused(error) => error.to_string(),
             Self::Misbehaved(malformed) => malformed.to_string(),
         }
@@ -72,24 +138,41 @@ impl Gone {
 }
 
 /// Everything that goes over one link, until it ends.
-async fn exchange(run: &Shared, link: &Link, hand: &Hand, worker: &str) -> Gone {
-    let giver = match Giver::open(link) {
-        Ok(giver) => giver,
+async fn exchange(
+    run: &Shared,
+    link: &Link,
+    seat: &Rc<Seat>,
+    job: Sender<Bytes>,
+    results: &Receiver<Bytes>,
+) -> Gone {
+    let hand = &seat.hand;
+    let open = || -> Result<_, NetError> {
+        let giver = Giver::open(link, job)?;
+        let beats = link.receiver(channels::LEASE)?;
+        Ok((giver, beats, link.receiver(channels::REPORTS)?))
+    };
+    let (giver, beats, reports) = match open() {
+        Ok(ends) => ends,
         Err(error) => return Gone::Refused(error),
     };
+    let silent = Notify::new();
     let give = async {
         tokio::select! {
-            () = giver.give(run, hand) => {}
+            () = giver.give(run, seat) => {}
             malformed = pass_pieces(run, link, hand) => return Some(malformed),
+            malformed = reports::pass_on(run, seat, &reports) => return Some(malformed),
+            () = lease::silence(&beats, run.lease, &seat.heard) => silent.notify_one(),
             _ = link.closed() => {}
         }
         None
     };
     // A result that has come is written and counted before anybody may say that its unit is lost: so the
-    // collector is never cut short, and looks itself for the end of the link.
+    // collector is never cut short, and looks itself for the end of the link, and for silence.
     let collect = async {
-        let end = collect(run, link, hand, worker).await;
-        link.abort();
+        let end = collect(run, link, seat, results, &silent).await;
+        if !matches!(end, Gone::Silent(_)) {
+            link.abort();
+        }
         end
     };
     let (malformed, end) = tokio::join!(
@@ -120,37 +203,40 @@ enum Way {
 }
 
 impl Giver {
-    fn open(link: &Link) -> Result<Self, NetError> {
+    fn open(link: &Link, job: Sender<Bytes>) -> Result<Self, NetError> {
         Ok(Self {
-            job: link.sender(channels::JOB)?,
+            job,
             units: link.sender(channels::UNITS)?,
             rescue: link.sender(channels::RESCUE)?,
         })
     }
 
     /// Gives units, each when the worker waits for one, for as long as it does.
-    async fn give(&self, run: &Shared, hand: &Hand) {
+    async fn give(&self, run: &Shared, seat: &Seat) {
         if self.job.send_async(run.job.clone()).await.is_ok() {
             let mut wants_units = true;
-            while self.give_one(run, hand, &mut wants_units).await.is_some() {}
+            while self.give_one(run, seat, &mut wants_units).await.is_some() {}
         }
         // The link may live on, with results to come.
         std::future::pending::<()>().await;
     }
 
     /// Gives one unit; `None` when the worker takes no more.
-    async fn give_one(&self, run: &Shared, hand: &Hand, wants_units: &mut bool) -> Option<()> {
+    async fn give_one(&self, run: &Shared, seat: &Seat, wants_units: &mut bool) -> Option<()> {
+        let hand = &seat.hand;
         // A worker that asks for more than it may keep is not served: units would be queued with it.
         hand.resting(run.hand_most).await;
-        let (unit, way) = self.next_unit(run, wants_units).await?;
+        let (unit, way) = self.next_unit(run, seat, wants_units).await?;
         let (number, message) = (unit.number, unit.message.clone());
         // In hand before it is sent: whatever happens to the message, the unit is not lost.
         hand.offer(unit);
-        let sent = match way {
+        let on_its_way = seat.offer();
+        let given = match way {
             Way::Units => self.units.send_async(message).await,
             Way::Rescue => self.rescue.send_async(message).await,
         };
-        if sent.is_ok() {
+        drop(on_its_way);
+        if given.is_ok() {
             hand.take(number);
             run.ledger.look_again();
             if !run.keep_order {
@@ -158,6 +244,10 @@ impl Giver {
                 hand.rest();
             }
             return Some(());
+        }
+        if matches!(given, Err(SendError::InDoubt(_))) {
+            // The worker is gone, and may have been at it: so it is in its hand.
+            return None;
         }
         // It is leaving, or already gone. If it leaves it may have results to give, so its unit goes on now.
         hand.rest();
@@ -171,13 +261,23 @@ impl Giver {
     }
 
     /// Waits until the worker waits, and takes a unit for it: what was lost first.
-    async fn next_unit(&self, run: &Run, wants_units: &mut bool) -> Option<(Unit, Way)> {
+    async fn next_unit(
+        &self,
+        run: &Run,
+        seat: &Seat,
+        wants_units: &mut bool,
+    ) -> Option<(Unit, Way)> {
         // The worker is idle from when it waits until it gets a unit.
         let mut idle = None;
         loop {
+            if seat.is_paused() {
+                idle = None;
+                seat.is_paused_to(false).await;
+            }
             let waits = idle.is_some();
             tokio::select! {
                 biased;
+                () = seat.is_paused_to(true) => {}
                 unit = run.urgent.receiver.recv_async(), if run.keep_order => {
                     return unit.ok().map(|unit| (unit, Way::Rescue));
                 }
@@ -200,12 +300,15 @@ impl Giver {
     }
 }
 
-/// Takes results, each when it can be written, until the link ends.
-async fn collect(run: &Run, link: &Link, hand: &Hand, worker: &str) -> Gone {
-    let results = match link.receiver(channels::RESULTS) {
-        Ok(results) => results,
-        Err(error) => return Gone::Refused(error),
-    };
+/// Takes results, each when it can be written, until the link ends or the worker is given up.
+async fn collect(
+    run: &Shared,
+    link: &Link,
+    seat: &Seat,
+    results: &Receiver<Bytes>,
+    silent: &Notify,
+) -> Gone {
+    let hand = &seat.hand;
     loop {
         let next = async {
             if run.keep_order {
@@ -216,6 +319,7 @@ async fn collect(run: &Run, link: &Link, hand: &Hand, worker: &str) -> Gone {
         let held = tokio::select! {
             biased;
             held = next => held,
+            () = silent.notified() => return Gone::Silent(run.lease),
             end = link.closed() => return Gone::Link(end),
         };
         let Ok(held) = held else {
@@ -225,21 +329,45 @@ async fn collect(run: &Run, link: &Link, hand: &Hand, worker: &str) -> Gone {
             Ok(decoded) => decoded,
             Err(malformed) => return Gone::Misbehaved(malformed),
         };
+        if matches!(meta.outcome, Outcome::Poisoned(_)) {
+            return Gone::Misbehaved(Malformed::Bytes("result that a worker can have"));
+        }
         let number = meta.number;
         let expected = !run.keep_order || number == run.ledger.turn();
         let Some((unit, since)) = hand.find(number).filter(|_| expected) else {
             return Gone::Misbehaved(Malformed::Bytes("result of a unit that it has"));
         };
+        if meta.outcome == Outcome::GivenBack {
+            give_to_another(run, seat, number).await;
+            drop(held.release());
+            continue;
+        }
         run.ledger.result_waited(
             since
                 .elapsed()
                 .saturating_sub(Duration::from_micros(meta.work_us)),
         );
-        run.finish(&unit, meta, stdout, worker).await;
+        run.finish(&unit, meta, stdout, &seat.name).await;
         hand.finish(number);
+        seat.rest();
         // Now the worker knows that its result was written, and may wait for the next unit.
         drop(held.release());
     }
+}
+
+/// Passes a unit on that its worker gave back, by itself: the link may end before somebody takes it.
+async fn give_to_another(run: &Shared, seat: &Seat, number: u64) {
+    let Some(unit) = seat.hand.release(number) else {
+        return;
+    };
+    let worker = seat.name.clone();
+    run.tell(Event::GivenBack {
+        unit: number,
+        worker,
+    })
+    .await;
+    let run = Shared::clone(run);
+    tokio::task::spawn_local(async move { run.pass_on(unit).await });
 }
 
 /// Takes the pieces of output that a worker sends while it works. Returns when it sends what is none.

@@ -2,10 +2,12 @@
 //!
 //! When one ends, whatever is left in its session is killed, and another takes its place.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -41,8 +43,16 @@ impl LocalWorkers {
     /// Starts `count` of them.
     pub fn start(run: &Shared, recipe: &Recipe, count: usize) -> Self {
         let mut slots = JoinSet::new();
+        let left = Rc::new(Cell::new(count));
         for _ in 0..count {
-            slots.spawn_local(keep_one(Shared::clone(run), recipe.clone()));
+            let (run, recipe, left) = (Shared::clone(run), recipe.clone(), Rc::clone(&left));
+            slots.spawn_local(async move {
+                keep_one(&run, &recipe).await;
+                left.set(left.get() - 1);
+                if left.get() == 0 && !run.listens {
+                    run.ledger.end(Verdict::Forsaken);
+                }
+            });
         }
         Self { slots }
     }
@@ -61,20 +71,31 @@ impl LocalWorkers {
     }
 }
 
-/// Keeps one worker running until the run is over.
-async fn keep_one(run: Shared, recipe: Recipe) {
+/// Keeps one worker running until the run is over, or it is asked to leave.
+async fn keep_one(run: &Shared, recipe: &Recipe) {
     let (mut failed_starts, mut vain_deaths) = (0, 0);
     loop {
         let (joined, finished) = (run.ledger.joined(), run.ledger.finished());
-        let mut worker = match Worker::start(&recipe) {
+        let mut worker = match Worker::start(recipe) {
             Ok(worker) => worker,
             Err(error) => {
                 let reason = format!("a local worker cannot be started: {error}");
                 return run.ledger.end(Verdict::Internal(reason));
             }
         };
-        let status = worker.ended().await;
-        if run.ledger.is_over() {
+        let pid = worker.child.id().unwrap_or_default();
+        run.roster.started(pid);
+        let ended = tokio::select! {
+            status = worker.ended() => Some(status),
+            () = run.roster.is_condemned(pid) => None,
+        };
+        let status = if let Some(status) = ended {
+            status
+        } else {
+            worker.kill();
+            worker.ended().await
+        };
+        if run.roster.ended(pid) || run.ledger.is_over() {
             return;
         }
         let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -91,7 +112,8 @@ async fn keep_one(run: Shared, recipe: Recipe) {
             () if failed_starts >= limits::FAILED_STARTS => {
                 format!("local workers end before they have joined ({how})")
             }
-            () if vain_deaths >= limits::VAIN_DEATHS => {
+            // Each of the units may cost as many as it needs to be poisoned.
+            () if vain_deaths >= limits::VAIN_DEATHS.max(run.poison_after.saturating_add(1)) => {
                 format!("local workers end again and again ({how})")
             }
             () => {
@@ -144,6 +166,14 @@ impl Worker {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
         Ok(Self { child, session })
+    }
+
+    /// Kills it with its session.
+    fn kill(&mut self) {
+        if let Some(session) = self.session {
+            kill_session(session);
+        }
+        let _ = self.child.start_kill();
     }
 
     async fn ended(&mut self) -> io::Result<ExitStatus> {

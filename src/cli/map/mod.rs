@@ -5,6 +5,7 @@
 //! a unit is in the producer's hand, in a link task's, or in a worker's.
 
 mod console;
+mod controller;
 mod coordinate;
 mod dry_run;
 mod event;
@@ -17,7 +18,9 @@ mod listen;
 mod local_workers;
 mod output;
 mod plan;
+mod reports;
 mod results;
+mod roster;
 mod run;
 mod watch;
 

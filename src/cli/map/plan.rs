@@ -43,6 +43,8 @@ pub struct Plan<'a> {
     pub token: Option<String>,
     /// With what this end speaks TLS, where it listens for others.
     pub tls: Option<TlsFiles>,
+    /// Where else to listen, for those that control the run: the first of these that can be had.
+    pub control: Option<Vec<SocketAddr>>,
 }
 
 /// Checks the options.
@@ -92,6 +94,12 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
     let addresses = endpoint::resolve(listen, &options.shared).map_err(Trouble::Usage)?;
     let tls = TlsFiles::of(&options.shared.tls).map_err(Trouble::Usage)?;
     let tls = tls.filter(|_| options.listen.is_some());
+    let control = options
+        .control
+        .as_deref()
+        .map(|name| endpoint::resolve(name, &options.shared))
+        .transpose()
+        .map_err(Trouble::Usage)?;
     let token = match (&options.shared.token, &options.listen) {
         (Some(token), _) => Some(token.clone()),
         // Nobody but the workers that this program starts has business at its port.
@@ -111,6 +119,7 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
         timeout_ms,
         to_files: options.results.is_some(),
         limit: options.limit as u64,
+        lease_ms: u64::try_from(options.lease.as_millis()).unwrap_or(u64::MAX),
     };
     Ok(Plan {
         options,
@@ -121,6 +130,7 @@ pub fn prepare(options: &MapOptions) -> Result<Plan<'_>, Trouble> {
         addresses,
         token,
         tls,
+        control,
     })
 }
 

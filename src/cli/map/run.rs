@@ -11,8 +11,8 @@ use super::input::Unit;
 use super::joblog;
 use super::ledger::{Ledger, Verdict};
 use super::output::Output;
+use super::roster::Roster;
 use crate::cli::command::{self, Template};
-use crate::cli::limits;
 use crate::cli::message::{Outcome, ResultMeta};
 use crate::{Receiver, Sender};
 
@@ -25,6 +25,14 @@ use crate::{Receiver, Sender};
 pub struct Run {
     /// What is known of all units.
     pub ledger: Ledger,
+    /// Who works.
+    pub roster: Roster,
+    /// The silence after which a worker is given up.
+    pub lease: Duration,
+    /// Losses of its worker after which a unit is poisoned.
+    pub poison_after: u32,
+    /// Workers may join from elsewhere.
+    pub listens: bool,
     /// The message that tells a worker what to do.
     pub job: Bytes,
     /// Results are wanted in the order of the units.
@@ -79,6 +87,7 @@ impl Run {
     /// None: dropped, it drops the unit. It is dropped only when the run is over.
     pub async fn pass_on(&self, unit: Unit) {
         let number = unit.number;
+        let _waiting = self.roster.wait_for_another(number);
         let mut unit = Some(unit);
         while unit.is_some() {
             if self.keep_order && self.ledger.turn() == number {
@@ -94,18 +103,24 @@ impl Run {
         }
     }
 
-    /// Holds units that lost their worker until each has another, or has lost too many.
+    /// Holds units that lost their worker until each has another, or is poisoned: it has lost too many.
     pub async fn pass_all_on(&self, units: Vec<Unit>, worker: &str) {
         // In ascending order: whoever waits for a higher one waits for the lower one too.
         for unit in units {
-            if unit.losses < limits::LOST_WORKERS {
+            if unit.losses < self.poison_after {
                 self.pass_on(unit).await;
                 continue;
             }
             if self.keep_order {
                 self.ledger.turn_is(|turn| turn == unit.number).await;
             }
-            let outcome = Outcome::failed(format!("its worker was lost {} times", unit.losses));
+            let (number, losses) = (unit.number, unit.losses);
+            self.tell(Event::Poisoned {
+                unit: number,
+                losses,
+            })
+            .await;
+            let outcome = Outcome::Poisoned(losses);
             let meta = ResultMeta {
                 number: unit.number,
                 outcome,

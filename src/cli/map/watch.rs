@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::console::{Progress, Rate, Say};
 use super::event::Event;
 use super::input::{InputEnd, ProducerWait};
+use super::roster::UnitProgress;
 use super::run::Shared;
 use crate::Receiver;
 
@@ -13,17 +14,15 @@ use crate::Receiver;
 pub struct Watch {
     run: Shared,
     producer: ProducerWait,
-    listens: bool,
     rate: Rate,
 }
 
 impl Watch {
     /// Watches a run whose units come from `producer`.
-    pub fn new(run: Shared, producer: ProducerWait, listens: bool) -> Self {
+    pub fn new(run: Shared, producer: ProducerWait) -> Self {
         Self {
             run,
             producer,
-            listens,
             rate: Rate::new(),
         }
     }
@@ -52,12 +51,21 @@ impl Watch {
         last
     }
 
+    /// Units of which their commands said how far they are.
+    fn units(&self) -> Vec<UnitProgress> {
+        let seats = self.run.roster.seats();
+        let mut units: Vec<_> = seats.iter().filter_map(|seat| seat.progress()).collect();
+        units.sort_by_key(|progress| progress.unit);
+        units
+    }
+
     /// How it stands.
     pub fn progress(&mut self) -> Progress {
         let now = self.run.ledger.snapshot();
         Progress {
             rate: self.rate.update(now.finished),
-            awaits_workers: self.listens && now.workers == 0 && now.finished == 0,
+            awaits_workers: self.run.listens && now.workers == 0 && now.finished == 0,
+            units: self.units(),
             now,
             producer_waited: self.producer.total(),
             keep_order: self.run.keep_order,

@@ -4,10 +4,14 @@
 //! - The worker waits for a unit only when it runs nothing and keeps at most `ahead` results.
 //! - With `keep_order` it offers only its lowest unit's result, and waits on the rescue channel whenever it
 //!   runs nothing, so that a lost unit always finds somebody, however many results are kept for their turn.
+//! - It waits for orders always. Paused, or not heard by its coordinator for half of its lease, it waits for no
+//!   unit; not heard for the whole lease, it runs none.
 
 mod child;
+mod hold;
+mod orders;
+mod reports;
 mod run;
-mod stop;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -18,16 +22,19 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use self::hold::Hold;
+use self::reports::Reports;
 use self::run::Runner;
-use self::stop::Stop;
 use super::command;
 use super::endpoint;
+use super::lease::{self, Lease, Standing};
 use super::limits;
-use super::message::{self, Job, Malformed, UnitMeta, channels};
+use super::message::{self, Job, Malformed, Outcome, ResultMeta, UnitMeta, channels};
 use super::options::WorkOptions;
 use super::processes;
 use super::signals::{self, Signals};
 use super::values;
+use crate::channel::{Held, RecvError};
 use crate::net::{Code, Goodbye, Link, LinkEnd};
 use crate::{Receiver, Sender};
 
@@ -36,6 +43,7 @@ pub fn main(options: &WorkOptions) -> ExitCode {
     if options.local {
         processes::lead_a_session();
     }
+    let _reserved = reports::reserve_descriptor();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -133,7 +141,8 @@ async fn join(options: &WorkOptions) -> Result<String, Failure> {
             values::printable(&text)
         );
     }
-    let worker = Worker::new(link, job).map_err(|error| Failure::refused(error.to_string()))?;
+    let worker =
+        Worker::new(link, job, options).map_err(|error| Failure::refused(error.to_string()))?;
     worker.work(&mut signals).await
 }
 
@@ -206,10 +215,19 @@ type Sending = Pin<Box<dyn Future<Output = bool>>>;
 struct Worker {
     link: Link,
     job: Rc<Job>,
+    /// `None` once it leaves.
     units: Option<Receiver<Bytes>>,
     rescue: Receiver<Bytes>,
+    control: Receiver<Bytes>,
     results: Sender<Bytes>,
-    stop: Rc<Stop>,
+    hold: Rc<Hold>,
+    lease: Rc<Lease>,
+    /// As it was looked at last.
+    standing: Standing,
+    /// Its unit's command was ended since it stands badly.
+    cut_off: bool,
+    /// What keeps the lease, and what tells of progress.
+    beside: tokio::task::JoinSet<()>,
     /// The runner, while it has no unit.
     runner: Option<Box<Runner>>,
     /// The unit that runs.
@@ -219,6 +237,15 @@ struct Worker {
     /// The result that is offered, one of those kept.
     sending: Option<(u64, Sending)>,
     finished: u64,
+    /// Results that came too late.
+    refused: u64,
+    quiet: bool,
+}
+
+/// Whether a result is one, and not a unit that is given back.
+fn is_finished(result: Bytes) -> bool {
+    message::decode::<ResultMeta>(result, "result")
+        .is_ok_and(|(_, meta)| meta.outcome != Outcome::GivenBack)
 }
 
 /// What happened next to a worker.
@@ -226,61 +253,93 @@ enum Event {
     LinkEnded(LinkEnd),
     /// By a signal to leave: by Ctrl-C when the unit at hand is done, by any other at once.
     Asked(i32),
+    Ordered(Result<Held<Bytes>, RecvError>),
+    Stands(Standing),
     Sent(bool),
     Ran((Box<Runner>, Option<Bytes>)),
     Unit(Option<Bytes>),
 }
 
 impl Worker {
-    fn new(link: Link, job: Job) -> Result<Self, crate::net::NetError> {
+    fn new(link: Link, job: Job, options: &WorkOptions) -> Result<Self, crate::net::NetError> {
         let job = Rc::new(job);
-        let stop = Rc::new(Stop::default());
+        let hold = Rc::new(Hold::default());
         let pieces = link.sender(channels::PIECES)?;
+        let reports = Reports::new(link.sender(channels::REPORTS)?);
+        let beats = link.sender(channels::LEASE)?;
+        let length = std::time::Duration::from_millis(job.lease_ms);
+        let lease = Rc::new(Lease::new(length, !options.local));
+        let mut beside = tokio::task::JoinSet::new();
+        let (kept, told) = (Rc::clone(&lease), reports.clone());
+        beside.spawn_local(async move { lease::keep(beats, &kept).await });
+        beside.spawn_local(async move { told.tell_progress().await });
         Ok(Self {
             units: Some(link.receiver(channels::UNITS)?),
             rescue: link.receiver(channels::RESCUE)?,
+            control: link.receiver(channels::CONTROL)?,
             results: link.sender(channels::RESULTS)?,
             runner: Some(Box::new(Runner::new(
                 Rc::clone(&job),
                 pieces,
-                Rc::clone(&stop),
+                reports,
+                Rc::clone(&hold),
             ))),
             link,
             job,
-            stop,
+            hold,
+            standing: lease.standing(),
+            lease,
+            cut_off: false,
+            beside,
             running: None,
             kept: BTreeMap::new(),
             sending: None,
             finished: 0,
+            refused: 0,
+            quiet: options.quiet || options.local,
         })
     }
 
-    /// Works until the job is done, the link ends, or a signal asks it to leave.
+    /// Works until the job is done, the link ends, or somebody asks it to leave.
     async fn work(mut self, signals: &mut Signals) -> Result<String, Failure> {
         loop {
             self.offer_a_result();
             if self.units.is_none() && self.runner.is_some() && self.kept.is_empty() {
-                return self.leave("asked to leave").await;
+                return self.leave().await;
             }
             match self.next_event(signals).await {
                 Event::LinkEnded(end) => return self.link_ended(end).await,
-                Event::Asked(signals::INTERRUPT) if self.units.is_some() => {
-                    self.units = None;
-                    if self.runner.is_none() || !self.kept.is_empty() {
-                        eprintln!(
-                            "handover: leaving when the unit at hand is done; again to give it back"
-                        );
+                Event::Asked(signals::INTERRUPT) if self.units.is_some() => self.leave_when_done(),
+                Event::Asked(_) => return self.give_back().await,
+                Event::Ordered(Ok(order)) => {
+                    if let Some(end) = self.obey(order).await {
+                        return end;
                     }
                 }
-                Event::Asked(_) => return self.give_back().await,
+                Event::Stands(standing) => {
+                    if let Some(end) = self.stand(standing).await {
+                        return end;
+                    }
+                }
                 Event::Sent(true) => {
                     if let Some((number, _)) = self.sending.take() {
-                        self.kept.remove(&number);
-                        self.finished += 1;
+                        let result = self.kept.remove(&number);
+                        self.finished += u64::from(result.is_some_and(is_finished));
                     }
                 }
-                Event::Sent(false) | Event::Unit(None) => {
-                    return self.link_ended(self.link.closed().await).await;
+                Event::Sent(false) => {
+                    if let Some(end) = self.end_or_given_up().await {
+                        return self.link_ended(end).await;
+                    }
+                    if let Some((number, _)) = self.sending.take() {
+                        self.kept.remove(&number);
+                        self.refused += 1;
+                    }
+                }
+                Event::Unit(None) | Event::Ordered(Err(_)) => {
+                    if let Some(end) = self.end_or_given_up().await {
+                        return self.link_ended(end).await;
+                    }
                 }
                 Event::Ran((runner, result)) => {
                     self.runner = Some(runner);
@@ -294,7 +353,10 @@ impl Worker {
     }
 
     async fn next_event(&mut self, signals: &mut Signals) -> Event {
-        let idle = self.runner.is_some();
+        // What a worker took that is cut off could be another's already.
+        let given_up = self.standing == Standing::GivenUp;
+        let takes = self.standing == Standing::Good && !self.hold.is_paused();
+        let idle = self.runner.is_some() && takes;
         let ahead = usize::try_from(self.job.ahead).unwrap_or(usize::MAX);
         let wants_unit = idle && self.kept.len() <= ahead && self.units.is_some();
         let Self {
@@ -302,7 +364,10 @@ impl Worker {
             sending,
             running,
             rescue,
+            control,
             units,
+            lease,
+            standing,
             ..
         } = self;
         let sent = async {
@@ -328,6 +393,8 @@ impl Worker {
             signal = signals.next() => Event::Asked(signal),
             ok = sent => Event::Sent(ok),
             done = ran => Event::Ran(done),
+            now = lease.changed_from(*standing) => Event::Stands(now),
+            order = control.recv_held_async(), if !given_up => Event::Ordered(order),
             unit = rescue.recv_async(), if idle && self.job.keep_order => match unit {
                 Ok(unit) => Event::Unit(Some(unit)),
                 Err(_) => Event::Unit(None),
@@ -378,6 +445,7 @@ impl Worker {
             // nobody has granted it and it has not left.
             self.sending = None;
         }
+        self.hold.begin(number);
         let run = async move {
             let result = runner.work(&meta, &unit).await;
             (runner, result)
@@ -405,27 +473,14 @@ impl Worker {
         }
     }
 
-    async fn give_back(&mut self) -> Result<String, Failure> {
-        self.link
-            .close(Goodbye::leaving("asked to leave at once"))
-            .await;
-        self.end_what_runs().await;
-        Ok(self.farewell("asked to leave at once"))
-    }
-
-    async fn leave(&mut self, why: &str) -> Result<String, Failure> {
-        self.link.close(Goodbye::leaving(why)).await;
-        self.end_what_runs().await;
-        Ok(self.farewell(why))
-    }
-
     fn farewell(&self, why: &str) -> String {
         let units = if self.finished == 1 { "unit" } else { "units" };
         format!("{why}; {} {units} finished here", self.finished)
     }
 
     async fn end_what_runs(&mut self) {
-        self.stop.ask();
+        self.hold.stop();
+        self.beside.abort_all();
         if let Some((_, running)) = self.running.take() {
             let (runner, _) = running.await;
             self.runner = Some(runner);

@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::child::{self, CommandChild, Streams};
-use super::stop::Stop;
+use super::hold::{Cut, Hold};
+use super::reports::{Ended, Reports};
 use super::stream::StreamCommand;
 use crate::Sender;
 use crate::cli::command::{self, Template};
@@ -23,7 +24,8 @@ pub struct Runner {
     job: Rc<Job>,
     template: Template,
     pieces: Pieces,
-    stop: Rc<Stop>,
+    reports: Reports,
+    hold: Rc<Hold>,
     kept_running: StreamCommand,
 }
 
@@ -32,8 +34,8 @@ pub struct Runner {
 pub enum Fault {
     /// It took too long.
     TimedOut(Duration),
-    /// The worker was told to stop.
-    Stopped,
+    /// It was cut short.
+    Cut(Cut),
     /// For this reason.
     Failed(String),
 }
@@ -52,31 +54,41 @@ struct Attempt {
 }
 
 impl Runner {
-    /// Works as `job` says; the pieces of its output go to `pieces`; ends what runs when `stop` is asked.
-    pub fn new(job: Rc<Job>, pieces: Sender<Bytes>, stop: Rc<Stop>) -> Self {
+    /// Works as `job` says, in `hold`; the pieces of its output go to `pieces`.
+    pub fn new(job: Rc<Job>, pieces: Sender<Bytes>, reports: Reports, hold: Rc<Hold>) -> Self {
         let template = Template::new(job.command.iter().map(Vec::as_slice));
         let pieces = Pieces { channel: pieces };
-        let kept_running = StreamCommand::new(Rc::clone(&job), template.clone(), pieces.clone());
+        let kept_running = StreamCommand::new(
+            Rc::clone(&job),
+            template.clone(),
+            pieces.clone(),
+            reports.clone(),
+            Rc::clone(&hold),
+        );
         Self {
             job,
             template,
             pieces,
-            stop,
+            reports,
+            hold,
             kept_running,
         }
     }
 
-    /// Works on a unit until it succeeds or has no more retries, and gives its result's message; `None` if it
-    /// was told to stop meanwhile.
+    /// Works on a unit, which the hold has, until it succeeds or has no more retries, and gives its result's
+    /// message; `None` if it was told to stop meanwhile.
     pub async fn work(&mut self, meta: &UnitMeta, unit: &[u8]) -> Option<Bytes> {
         let begun = Instant::now();
+        self.reports.begin();
         let mut attempts = 0;
         loop {
             let (started, clock) = (SystemTime::now(), Instant::now());
             attempts += 1;
-            let attempt = match self.attempt(meta, unit).await {
+            let mut attempt = match self.attempt(meta, unit).await {
                 Ok(attempt) => attempt,
-                Err(Fault::Stopped) => return None,
+                Err(Fault::Cut(Cut::Stopped)) => return None,
+                Err(Fault::Cut(Cut::Aborted)) => Attempt::without_output(Outcome::Aborted),
+                Err(Fault::Cut(Cut::GivenBack)) => Attempt::without_output(Outcome::GivenBack),
                 Err(Fault::TimedOut(limit)) => {
                     Attempt::without_output(Outcome::TimedOut(millis(limit)))
                 }
@@ -85,8 +97,12 @@ impl Runner {
             let again = !attempt.outcome.is_success()
                 && attempts <= self.job.retries
                 && meta.oversized.is_none();
-            if again && !self.stop.is_asked() {
+            if again && self.hold.cut().is_none() {
                 continue;
+            }
+            // Whoever had it aborted was told so: that its command ended meanwhile comes too late.
+            if self.hold.finish() == Some(Cut::Aborted) && attempt.outcome != Outcome::Aborted {
+                attempt = Attempt::without_output(Outcome::Aborted);
             }
             let meta = ResultMeta {
                 number: meta.number,
@@ -120,12 +136,13 @@ impl Runner {
                 "the unit has {bytes} bytes, the limit is {limit} (see --limit)"
             )));
         }
+        self.hold.goes_on().await;
+        if let Some(cut) = self.hold.cut() {
+            return Err(Fault::Cut(cut));
+        }
         let timeout = self.job.timeout_ms.map(Duration::from_millis);
         if self.job.stream {
-            let answer = self
-                .kept_running
-                .ask(meta.number, unit, timeout, &self.stop)
-                .await?;
+            let answer = self.kept_running.ask(meta.number, unit, timeout).await?;
             return Ok(Attempt {
                 outcome: Outcome::Exited(0),
                 output_bytes: answer.len() as u64,
@@ -138,13 +155,13 @@ impl Runner {
             .fill(meta.number, argument)
             .map_err(|nul| Fault::Failed(nul.to_string()))?;
         let input = (!self.template.takes_argument()).then_some(unit);
-        let (mut child, streams) = CommandChild::start(&words, meta.number, input.is_some())
-            .map_err(|error| {
-                Fault::Failed(format!("{} cannot be started: {error}", words[0].display()))
-            })?;
+        let (mut child, streams) =
+            CommandChild::start(&words, meta.number, input.is_some(), &self.hold).map_err(
+                |error| Fault::Failed(format!("{} cannot be started: {error}", words[0].display())),
+            )?;
         let done = tokio::select! {
             done = self.converse(meta.number, &mut child, streams, input.unwrap_or_default()) => done,
-            fault = interruption(timeout, &self.stop) => Err(fault),
+            fault = interruption(timeout, &self.hold) => Err(fault),
         };
         if done.is_err() {
             child.end().await;
@@ -184,8 +201,20 @@ impl Runner {
             .map_err(Fault::from)
         };
         let status = async { child.wait().await.map_err(Fault::from) };
-        let ((), (output, output_bytes), (), status) =
-            tokio::try_join!(feed(streams.stdin, input), stdout, stderr, status)?;
+        let ended = Ended::default();
+        let reports = async {
+            streams
+                .reports
+                .follow(|| number, &ended, &self.reports)
+                .await;
+            Ok(())
+        };
+        let command = async {
+            let done = tokio::try_join!(feed(streams.stdin, input), stdout, stderr, status);
+            ended.set();
+            done
+        };
+        let (((), (output, output_bytes), (), status), ()) = tokio::try_join!(command, reports)?;
         Ok(Attempt {
             outcome: child::outcome(status),
             output,
@@ -214,11 +243,11 @@ impl Attempt {
 }
 
 /// Waits for what may cut a run short.
-pub async fn interruption(timeout: Option<Duration>, stop: &Stop) -> Fault {
+pub async fn interruption(timeout: Option<Duration>, hold: &Hold) -> Fault {
     let late = async {
         match timeout {
             Some(limit) => {
-                tokio::time::sleep(limit).await;
+                hold.has_run(limit).await;
                 limit
             }
             None => std::future::pending().await,
@@ -226,7 +255,7 @@ pub async fn interruption(timeout: Option<Duration>, stop: &Stop) -> Fault {
     };
     tokio::select! {
         limit = late => Fault::TimedOut(limit),
-        () = stop.asked() => Fault::Stopped,
+        cut = hold.is_cut() => Fault::Cut(cut),
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
 
 use super::child::{self, CommandChild};
+use super::hold::Hold;
+use super::reports::{Ended, Reports};
 use super::run::{Fault, Pieces, interruption, too_large};
-use super::stop::Stop;
 use crate::cli::command::Template;
 use crate::cli::limits;
 use crate::cli::message::{Job, Outcome};
@@ -21,6 +22,8 @@ pub struct StreamCommand {
     job: Rc<Job>,
     template: Template,
     pieces: Pieces,
+    reports: Reports,
+    hold: Rc<Hold>,
     live: Option<Live>,
 }
 
@@ -34,15 +37,24 @@ struct Live {
     /// The unit to which standard error is counted.
     number: Rc<Cell<u64>>,
     stderr: JoinHandle<()>,
+    reports: JoinHandle<()>,
 }
 
 impl StreamCommand {
     /// Nothing is started yet.
-    pub fn new(job: Rc<Job>, template: Template, pieces: Pieces) -> Self {
+    pub fn new(
+        job: Rc<Job>,
+        template: Template,
+        pieces: Pieces,
+        reports: Reports,
+        hold: Rc<Hold>,
+    ) -> Self {
         Self {
             job,
             template,
             pieces,
+            reports,
+            hold,
             live: None,
         }
     }
@@ -54,7 +66,6 @@ impl StreamCommand {
         number: u64,
         unit: &[u8],
         timeout: Option<Duration>,
-        stop: &Stop,
     ) -> Result<Vec<u8>, Fault> {
         let terminator = if self.job.null { 0 } else { b'\n' };
         let mut line = unit.strip_suffix(&[terminator]).unwrap_or(unit).to_vec();
@@ -67,7 +78,7 @@ impl StreamCommand {
         current.number.set(number);
         let answer = tokio::select! {
             answer = current.exchange(&line, terminator, limit) => answer,
-            fault = interruption(timeout, stop) => Err(fault),
+            fault = interruption(timeout, &self.hold) => Err(fault),
         };
         match answer {
             Ok(Some(answer)) => {
@@ -87,13 +98,22 @@ impl StreamCommand {
             .template
             .fill(number, &[])
             .map_err(|nul| Fault::Failed(nul.to_string()))?;
-        let (child, streams) = CommandChild::start(&words, number, true).map_err(|error| {
-            Fault::Failed(format!("{} cannot be started: {error}", words[0].display()))
-        })?;
+        let (child, streams) =
+            CommandChild::start(&words, number, true, &self.hold).map_err(|error| {
+                Fault::Failed(format!("{} cannot be started: {error}", words[0].display()))
+            })?;
         let number = Rc::new(Cell::new(number));
         let (pieces, current) = (self.pieces.clone(), Rc::clone(&number));
         let stderr = tokio::task::spawn_local(async move {
             let _ = pieces.pass_lines(|| current.get(), streams.stderr).await;
+        });
+        let (sink, current) = (self.reports.clone(), Rc::clone(&number));
+        let reports = tokio::task::spawn_local(async move {
+            let never = Ended::default();
+            streams
+                .reports
+                .follow(|| current.get(), &never, &sink)
+                .await;
         });
         let stdin = streams
             .stdin
@@ -105,6 +125,7 @@ impl StreamCommand {
             held: Vec::new(),
             number,
             stderr,
+            reports,
         })
     }
 
@@ -116,6 +137,7 @@ impl StreamCommand {
             stdin,
             stdout,
             stderr,
+            reports,
             ..
         } = live;
         drop((stdin, stdout));
@@ -126,6 +148,7 @@ impl StreamCommand {
             child.end().await;
         }
         stderr.abort();
+        reports.abort();
     }
 }
 
@@ -178,6 +201,7 @@ impl Live {
         self.child.end().await;
         // What it wrote last is read by now, or nearly: its pipe has no other writer.
         let _ = tokio::time::timeout(limits::GRACE, self.stderr).await;
+        self.reports.abort();
     }
 }
 
