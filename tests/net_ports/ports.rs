@@ -4,13 +4,17 @@ use std::{sync::mpsc, thread, time::Duration};
 
 use handover::{
     channel::SendError,
-    net::{self, Link, Listener},
+    net::{self, Code, Goodbye, Link, Listener},
     process::{Because, BlockingIn, In, Network, OrEnd, Out, RunError},
     select_async,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::{Order, links::config, order};
+use super::{
+    Order,
+    links::{config, settle},
+    order,
+};
 
 /// The longest that a run may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,7 +71,7 @@ impl Running {
 }
 
 /// How the networks of a test are run.
-type Run = fn(Network, &Runtime) -> Result<(), RunError>;
+type Run = fn(Network, &Handle) -> Result<(), RunError>;
 
 const RUNS: [(&str, Run); 3] = [
     ("run", |net, _| net.run()),
@@ -111,8 +115,10 @@ fn processes_of_two_networks_exchange_typed_messages() {
                 Ok(served)
             },
         );
-        let front = start(move || run(front, &counter.0));
-        let back = start(move || run(back, &kitchen.0));
+        // The runtimes stay: a link whose runtime is gone is broken off.
+        let [there, here] = [&counter.0, &kitchen.0].map(|it| it.handle().clone());
+        let front = start(move || run(front, &there));
+        let back = start(move || run(back, &here));
         front.end().unwrap_or_else(|error| panic!("{how}: {error}"));
         back.end().unwrap_or_else(|error| panic!("{how}: {error}"));
         assert_eq!(served.take().unwrap(), 100, "{how}");
@@ -134,17 +140,21 @@ fn select_custody_timeouts_and_blocking_threads_work_across() {
         "waiter",
         (orders, late, local_in),
         async |(orders, late, local): &(Out<Order>, Out<Order>, In<u32>)| {
-            let (mut sent, mut heard) = (0, 0);
-            while (sent, heard) != (3, 1) {
-                let mut home = (sent < 3).then(|| order(sent));
-                if home.is_some() {
+            let (mut sent, mut has_heard) = (0, false);
+            while sent < 3 {
+                let mut home = Some(order(sent));
+                if has_heard {
+                    orders.send_from(&mut home).await?;
+                    sent += 1;
+                } else {
                     select_async! {
                         send(orders, &mut home) -> done => { done?; sent += 1; },
-                        recv(local) -> number => heard += u32::from(number.is_ok_and(|it| it == 5)),
+                        recv(local) -> number => has_heard = number? == 5,
                     }
-                } else {
-                    heard += u32::from(local.recv().await? == 5);
                 }
+            }
+            if !has_heard {
+                assert_eq!(local.recv().await?, 5);
             }
             // One that is handed back is here again.
             assert_eq!(
@@ -154,6 +164,7 @@ fn select_custody_timeouts_and_blocking_threads_work_across() {
             // Nobody waits there yet.
             let error = late.send_timeout(order(7), Duration::from_millis(5)).await;
             assert!(error.unwrap_err().is_timeout());
+            orders.send(order(10)).await?;
             late.send(order(8)).await?;
             Ok(())
         },
@@ -172,9 +183,9 @@ fn select_custody_timeouts_and_blocking_threads_work_across() {
             let held = orders.recv_held().await?;
             assert_eq!(*held, order(9));
             assert_eq!(held.hand_back(), Ok(()));
-            // Closed by its end, and not before.
-            while orders.next().await?.is_some() {}
+            assert_eq!(orders.recv().await?, order(10));
             tell.send(()).await?;
+            assert!(orders.next().await?.is_none(), "it has closed");
             Ok(())
         },
     );
@@ -182,9 +193,9 @@ fn select_custody_timeouts_and_blocking_threads_work_across() {
         "blocker",
         (late, told),
         |(late, told): &(BlockingIn<Order>, BlockingIn<()>)| {
+            told.recv()?;
             assert_eq!(late.recv()?, order(8));
             assert!(late.next()?.is_none(), "it has closed");
-            told.recv()?;
             Ok(())
         },
     );
@@ -250,7 +261,8 @@ fn a_wait_for_a_peer_is_no_deadlock_and_names_it() {
         "{text}"
     );
     // The peer goes: both hear it, and the run ends.
-    drop(counter);
+    let (runtime, link) = counter;
+    runtime.block_on(link.close(Goodbye::new(Code::Done, "")));
     back.end().unwrap();
 }
 
@@ -324,6 +336,9 @@ fn a_network_that_is_never_run_gives_its_ends_up() {
         orders.recv().await?;
         Ok(())
     });
+    // The peer has opened the channel, too: one that nobody has is waited for.
+    let opened = settle(&counter.1, &kitchen.1);
+    counter.0.block_on(opened);
     drop(never);
     let sent = counter
         .0
