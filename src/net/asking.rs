@@ -123,13 +123,10 @@ impl Link {
             type_version: ours.version,
         };
         let wire = request.wire_name();
-        let outcome = match counter.ask(request).await {
-            Some(outcome) => outcome,
-            None => {
-                // The next request is a new beginning.
-                *desk = None;
-                return Err(self.why_nobody_answers());
-            }
+        let Some(outcome) = counter.ask(request).await else {
+            // The next request is a new beginning.
+            *desk = None;
+            return Err(self.why_nobody_answers());
         };
         drop(desk);
         let channel = channel.to_owned();

@@ -151,6 +151,7 @@ impl Hub {
 
     /// Gives up the hub's own ends of a channel: nobody gets an end any more, and it ends when those that were given out
     /// are dropped. Returns whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn close(&self, name: &str) -> bool {
         let closed = self.0.channels.lock().remove(name);
         // Outside the lock: dropping ends wakes others.

@@ -76,19 +76,30 @@ pub(super) async fn outbound<M: Message>(shared: Arc<Shared>, key: u16, local: L
     let shared = Arc::clone(&port.shared);
     let source = &local.end;
     let shut = poll_fn(|_| ready_if(shared.is_shut(key)));
-    let begun = local.has_begun(shut).await;
-    while begun {
+    if local.has_begun(shut).await {
+        send_on(&shared, key, &local).await;
+    }
+    match shared.poison(key) {
+        Some(reason) => drop(source.poison(reason)),
+        None => port.poison = source.poison_reason(),
+    }
+}
+
+/// Sends until the channel is shut, here or at the peer.
+async fn send_on<M: Message>(shared: &Shared, key: u16, local: &Local<Receiver<M>>) {
+    let source = &local.end;
+    loop {
         let credit = poll_fn(|_| shared.credit(key));
         match first(credit, source.closed_async()).await {
             First::Left(true) => {}
-            First::Left(false) | First::Right(()) => break,
+            First::Left(false) | First::Right(()) => return,
         }
         let unready = poll_fn(|_| ready_if(shared.is_shut(key) || !shared.has_credit(key)));
         let held = match first(unready, source.recv_held_async()).await {
             First::Right(Ok(held)) => held,
             // The connection has broken, or the grant was taken back: until there is another.
             First::Left(()) if !shared.is_shut(key) => continue,
-            First::Left(()) | First::Right(Err(_)) => break,
+            First::Left(()) | First::Right(Err(_)) => return,
         };
         // While it is in custody: what has no bytes never leaves its sender.
         let bytes = match message::encode(&*held) {
@@ -102,7 +113,7 @@ pub(super) async fn outbound<M: Message>(shared: Arc<Shared>, key: u16, local: L
         match shared.send(key, bytes) {
             Ok(Some(sequence)) => {
                 let hand = Hand {
-                    shared: &shared,
+                    shared,
                     key,
                     sequence,
                     held: Some(held),
@@ -117,10 +128,6 @@ pub(super) async fn outbound<M: Message>(shared: Arc<Shared>, key: u16, local: L
             Ok(None) | Err(_) => drop(held.hand_back()),
         }
     }
-    match shared.poison(key) {
-        Some(reason) => drop(source.poison(reason)),
-        None => port.poison = source.poison_reason(),
-    }
 }
 
 /// Grants the peer a message when a local receiver waits for one, and hands it over.
@@ -129,32 +136,38 @@ pub(super) async fn inbound<M: Message>(shared: Arc<Shared>, key: u16, local: Lo
     let shared = Arc::clone(&port.shared);
     let target = &local.end;
     let over = poll_fn(|_| ready_if(shared.is_over(key)));
-    let begun = local.has_begun(over).await;
-    while begun {
+    if local.has_begun(over).await {
+        receive_on(&shared, key, target).await;
+    }
+    match shared.poison(key) {
+        Some(reason) => drop(target.poison(reason)),
+        None => port.poison = target.poison_reason(),
+    }
+}
+
+/// Receives until the channel is over, here or at the peer.
+async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
+    loop {
         let over = poll_fn(|_| ready_if(shared.is_over(key)));
         match first(over, target.ready_async()).await {
             First::Right(Ok(())) => {}
-            First::Left(()) | First::Right(Err(_)) => break,
+            First::Left(()) | First::Right(Err(_)) => return,
         }
         let arrived = poll_fn(|_| shared.arrived(key));
         let (sequence, bytes) = match first(arrived, target.closed_async()).await {
             First::Left(Some(arrived)) => arrived,
-            First::Left(None) | First::Right(()) => break,
+            First::Left(None) | First::Right(()) => return,
         };
         let arrival = Arrival {
-            shared: &shared,
+            shared,
             key,
             sequence,
             target,
         };
         let Some(settlement) = arrival.hand_over(&bytes).await else {
-            break;
+            return;
         };
         shared.settle(key, sequence, settlement);
-    }
-    match shared.poison(key) {
-        Some(reason) => drop(target.poison(reason)),
-        None => port.poison = target.poison_reason(),
     }
 }
 
@@ -220,17 +233,17 @@ impl<M: Message> Arrival<'_, M> {
         });
         let outcome = match first(offer.as_mut(), regret).await {
             First::Left(outcome) => outcome,
-            First::Right(()) => match offer.as_mut().take_back() {
-                Some(message) => return Offered::TakenBack(message),
-                // Some process has it, or has it in custody and will say what it does with it.
-                None => {
-                    let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
-                    match first(offer.as_mut(), parting).await {
-                        First::Left(outcome) => outcome,
-                        First::Right(()) => return Offered::given_up(offer.withdraw()),
-                    }
+            First::Right(()) => {
+                if let Some(message) = offer.as_mut().take_back() {
+                    return Offered::TakenBack(message);
                 }
-            },
+                // Some process has it, or has it in custody and will say what it does with it.
+                let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
+                match first(offer.as_mut(), parting).await {
+                    First::Left(outcome) => outcome,
+                    First::Right(()) => return Offered::given_up(offer.withdraw().is_some()),
+                }
+            }
         };
         match outcome {
             Ok(()) => Offered::Settled(Some(Settlement::Taken)),
@@ -277,13 +290,10 @@ enum Offered<M> {
 }
 
 impl<M> Offered<M> {
-    /// The link ends.
-    fn given_up(back: Option<M>) -> Self {
-        // Some process has it in custody, and this link will not be there to hear what it does with it.
-        Self::Settled(match back {
-            Some(_) => None,
-            None => Some(Settlement::InDoubt),
-        })
+    /// The link ends; whether the message `is_back`.
+    fn given_up(is_back: bool) -> Self {
+        // Else some process has it in custody, and this link will not be there to hear what it does with it.
+        Self::Settled((!is_back).then_some(Settlement::InDoubt))
     }
 }
 
