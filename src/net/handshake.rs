@@ -152,6 +152,11 @@ impl Incoming {
     ///
     /// The connection is closed if the future is dropped.
     pub async fn handshake(self) -> Result<Link, NetError> {
+        // On the heap: with TLS it is some ten kilobytes, once a connection.
+        Box::pin(self.shake_hands()).await
+    }
+
+    async fn shake_hands(self) -> Result<Link, NetError> {
         let config = &*self.config;
         let deadline = Instant::now() + config.handshake_timeout;
         socket::prepare(&self.stream)?;
@@ -198,6 +203,14 @@ impl Incoming {
 ///
 /// The connection is closed if the future is dropped.
 pub async fn dial(address: impl ToSocketAddrs, config: Config) -> Result<Link, NetError> {
+    // As for a listener.
+    Box::pin(dial_and_shake_hands(address, config)).await
+}
+
+async fn dial_and_shake_hands(
+    address: impl ToSocketAddrs,
+    config: Config,
+) -> Result<Link, NetError> {
     let deadline = Instant::now() + config.handshake_timeout;
     let looked_up = async { Ok(lookup_host(address).await?.collect::<Vec<_>>()) };
     let addresses = in_time(deadline, &config, looked_up).await?;
