@@ -1,6 +1,6 @@
 //! How a connection becomes a link.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,7 +22,7 @@ use crate::wire::{Code, Event, Goodbye, Link as WireLink, TOKEN_BYTES_MAX, Token
 /// Accepts connections of peers: [`Config::connections_max`] at a time, and
 /// [`Config::handshakes_per_second`] in a second.
 pub struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     config: Arc<Config>,
     admission: Admission,
     registry: Arc<Registry>,
@@ -51,7 +51,7 @@ impl Listener {
         check_plain(&addresses, &config)
             .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error))?;
         Ok(Self {
-            listener: TcpListener::bind(addresses.as_slice()).await?,
+            socket: TcpListener::bind(addresses.as_slice()).await?,
             admission: Admission::new(&config),
             registry: Arc::default(),
             config: Arc::new(config),
@@ -64,7 +64,7 @@ impl Listener {
     ///
     /// That of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.socket.local_addr()
     }
 
     /// How many connections it has to do with.
@@ -93,7 +93,7 @@ impl Listener {
     ///
     /// No connection is lost if the future is dropped.
     pub async fn accept(&self) -> io::Result<Incoming> {
-        let accept = async || self.listener.accept().await;
+        let accept = async || self.socket.accept().await;
         let ((stream, address), entrance) = self.admission.admit(accept).await?;
         Ok(Incoming {
             stream,
@@ -105,13 +105,13 @@ impl Listener {
     }
 }
 
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener")
-            .field("listener", &self.listener)
+            .field("socket", &self.socket)
             .field("config", &self.config)
             .field("usage", &self.usage())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,8 +124,8 @@ pub struct Incoming {
     registry: Arc<Registry>,
 }
 
-impl std::fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
             .field("address", &self.address)
             .finish_non_exhaustive()
