@@ -189,9 +189,9 @@ impl Core {
                 Some(key)
             }
             // The message is offered to local receivers, of whom one will take it or go.
-            Event::Withdraw { .. } => None,
+            Event::Withdraw { .. }
             // A link of one connection that revokes nothing; the driver looks at its end.
-            Event::Welcome
+            | Event::Welcome
             | Event::Resume(_)
             | Event::Resumed
             | Event::Revoked(_)
