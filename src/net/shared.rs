@@ -191,6 +191,14 @@ impl Shared {
         })
     }
 
+    /// The connection is gone. No pump has credit now, so none waits for a local sender.
+    pub(super) fn disconnected(&self) {
+        self.with(|core| {
+            core.wire.disconnected();
+            self.mark_all(core);
+        });
+    }
+
     fn mark_all(&self, core: &Core) {
         (0u16..)
             .take(core.ports.len())
