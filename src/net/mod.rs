@@ -59,13 +59,17 @@
 
 mod access;
 mod admission;
+mod asking;
 mod config;
 mod core;
 mod driver;
 mod end;
+mod ends;
 mod handshake;
+mod hub;
 mod identity;
 mod link;
+mod message;
 mod port;
 mod pump;
 mod road;
@@ -78,7 +82,9 @@ pub use access::{Access, Direction};
 pub use config::Config;
 pub use end::{LinkEnd, NetError, PlainOffLoopback};
 pub use handshake::{Incoming, Listener, Usage, dial};
+pub use hub::Hub;
 pub use link::{Link, Peer};
+pub use message::{CodecError, Message};
 pub use tls::{PeerIdentity, Tls, TlsError, TlsSetupError};
 
 pub use crate::wire::{Code, Counters, Goodbye, Limits, Token, TokenTooLong, Violation};
