@@ -5,13 +5,18 @@
 
 mod links;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use handover::{
     channel::SendError,
     net::{Code, Goodbye, Limits, LinkEnd, NetError},
     wire::{Frame, FrameType, OpenError},
 };
-use links::{channel_over, config, is_pending, link_and_puppet, pair, pair_of, settle, soon};
+use links::{
+    channel_over, config, is_pending, link_and_puppet, link_and_puppet_of, pair, pair_of, settle,
+    soon,
+};
 
 #[tokio::test]
 async fn a_message_crosses_only_when_a_receiver_waits_and_its_send_completes_when_it_is_taken() {
@@ -404,6 +409,46 @@ async fn a_peer_lost_before_the_last_chunk_returns_the_message_and_after_it_leav
             LinkEnd::Lost(_)
         ));
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_silent_for_the_whole_lease_ends_the_link_and_one_that_lives_does_not() {
+    let brisk = || config().lease(Duration::from_millis(200));
+    let (link, mut puppet) = link_and_puppet_of(brisk()).await;
+    let tx = link.sender("units").unwrap();
+    let sending = tokio::spawn(async move { tx.send_async(Bytes::from_static(b"unit")).await });
+    puppet.expect(FrameType::Open).await;
+    let grant = Frame::Grant {
+        channel: 0,
+        messages: 1,
+        bytes: 100,
+    };
+    puppet.say(grant).await;
+    puppet.expect(FrameType::Data).await;
+    // It is asked for a sign of life, and gives none.
+    puppet.expect(FrameType::Ping).await;
+    let end = soon("the end", link.closed()).await;
+    assert!(
+        matches!(end, LinkEnd::Silent(lease) if lease == Duration::from_millis(200)),
+        "{end}"
+    );
+    let error = soon("the outcome", sending).await.unwrap().unwrap_err();
+    assert!(matches!(error, SendError::InDoubt(message) if message == "unit"));
+
+    // Two links that have nothing to say live on for many leases, by signs of life alone.
+    let (a, b) = pair_of(brisk(), brisk()).await;
+    let start = a.counters().bytes_read;
+    soon("many signs of life", async {
+        while a.counters().bytes_read < start + 16 * 16 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let exchange = async { tokio::join!(tx.send_async(Bytes::new()), rx.recv_async()) };
+    let (sent, received) = soon("a message", exchange).await;
+    sent.unwrap();
+    received.unwrap();
 }
 
 #[tokio::test]

@@ -152,6 +152,11 @@ impl Incoming {
     ///
     /// The connection is closed if the future is dropped.
     pub async fn handshake(self) -> Result<Link, NetError> {
+        // In a box, for it is large, and the caller keeps this future.
+        Box::pin(self.shake_hands()).await
+    }
+
+    async fn shake_hands(self) -> Result<Link, NetError> {
         let config = &*self.config;
         let deadline = Instant::now() + config.handshake_timeout;
         socket::prepare(&self.stream)?;
@@ -177,18 +182,14 @@ impl Incoming {
             stream,
             place,
         };
-        match known {
-            Some(session) => {
-                if let Some(left) = session.bring(left) {
-                    left.turn_away().await;
-                }
-                Err(NetError::Resumed)
-            }
-            None => {
-                left.turn_away().await;
-                Err(NetError::UnknownSession)
-            }
+        let Some(session) = known else {
+            left.turn_away().await;
+            return Err(NetError::UnknownSession);
+        };
+        if let Some(left) = session.bring(left) {
+            left.turn_away().await;
         }
+        Err(NetError::Resumed)
     }
 }
 
@@ -206,6 +207,15 @@ pub async fn dial(address: impl ToSocketAddrs, config: Config) -> Result<Link, N
     let looked_up = async { Ok(lookup_host(address).await?.collect::<Vec<_>>()) };
     let addresses = in_time(deadline, &config, looked_up).await?;
     check_plain(&addresses, &config)?;
+    // In a box, for it is large, and the caller keeps this future.
+    Box::pin(dial_one_of(addresses, config, deadline)).await
+}
+
+async fn dial_one_of(
+    addresses: Vec<SocketAddr>,
+    config: Config,
+    deadline: Instant,
+) -> Result<Link, NetError> {
     let (stream, who) = connect(&addresses, &config, deadline).await?;
     let wire = WireLink::dialer(config.settings());
     let (wire, stream) = shake_hands(wire, stream, &config, deadline).await?;

@@ -74,7 +74,11 @@ impl Link {
         addresses: Vec<SocketAddr>,
     ) -> Self {
         let road = if config.reconnect {
-            Road::Dialer(Dialer::new(addresses, config.clone(), who.1.clone()))
+            Road::Dialer(Box::new(Dialer::new(
+                addresses,
+                config.clone(),
+                who.1.clone(),
+            )))
         } else {
             Road::None
         };

@@ -149,17 +149,17 @@ impl Arrival<'_> {
         });
         let outcome = match first(offer.as_mut(), regret).await {
             First::Left(outcome) => outcome,
-            First::Right(()) => match offer.as_mut().take_back() {
-                Some(message) => return Offered::TakenBack(message),
-                // Some process has it, or has it in custody and will say what it does with it.
-                None => {
-                    let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
-                    match first(offer.as_mut(), parting).await {
-                        First::Left(outcome) => outcome,
-                        First::Right(()) => return Offered::given_up(offer.withdraw()),
-                    }
+            First::Right(()) => {
+                if let Some(message) = offer.as_mut().take_back() {
+                    return Offered::TakenBack(message);
                 }
-            },
+                // Some process has it, or has it in custody and will say what it does with it.
+                let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
+                match first(offer.as_mut(), parting).await {
+                    First::Left(outcome) => outcome,
+                    First::Right(()) => return Offered::given_up(offer.withdraw().as_ref()),
+                }
+            }
         };
         match outcome {
             Ok(()) => Offered::Settled(Some(Settlement::Taken)),
@@ -207,7 +207,7 @@ enum Offered {
 
 impl Offered {
     /// The link ends.
-    fn given_up(back: Option<Bytes>) -> Self {
+    fn given_up(back: Option<&Bytes>) -> Self {
         // Some process has it in custody, and this link will not be there to hear what it does with it.
         Self::Settled(match back {
             Some(_) => None,

@@ -56,17 +56,13 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    pub(super) fn new(
-        addresses: Vec<SocketAddr>,
-        config: Config,
-        identity: PeerIdentity,
-    ) -> Box<Self> {
-        Box::new(Self {
+    pub(super) fn new(addresses: Vec<SocketAddr>, config: Config, identity: PeerIdentity) -> Self {
+        Self {
             addresses: addresses.into(),
             config: Arc::new(config),
             identity,
             attempts: 0,
-        })
+        }
     }
 
     /// A connection is there, and the session goes on.

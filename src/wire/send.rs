@@ -18,6 +18,7 @@ use super::{
     event::{MessageType, Outcome, Settlement},
     frame::{End, Frame},
     limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
+    message::{Message, Stage, Withdraw},
     output::Output,
 };
 
@@ -55,47 +56,6 @@ pub(super) struct SendChannel {
     closed: bool,
     /// The peer's end is gone: its CLOSE, POISON or DENY came.
     peer_closed: bool,
-}
-
-/// A message whose outcome is open.
-#[derive(Debug)]
-struct Message {
-    sequence: u64,
-    bytes: Bytes,
-    stage: Stage,
-    /// A socket took its last byte on some connection, and the peer has not said that it did not arrive.
-    left: bool,
-    withdraw: Withdraw,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Not all chunks were generated; `begun` says whether one was.
-    Waiting { offset: usize, begun: bool },
-    /// All were; the last byte is there in the output stream.
-    Sent { end: u64 },
-    /// It had arrived when the last connection broke.
-    Arrived,
-    /// It was withdrawn before its end: it cannot be taken.
-    Cut,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Withdraw {
-    No,
-    Asked,
-    /// Said on this connection.
-    Said,
-}
-
-impl Message {
-    fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { .. })
-    }
-
-    fn has_left(&self, written: u64) -> bool {
-        self.left || matches!(self.stage, Stage::Sent { end } if end <= written)
-    }
 }
 
 impl SendChannel {
@@ -146,16 +106,8 @@ impl SendChannel {
             "no message begins beyond the peer's grant"
         );
         self.messages_begun += 1;
-        self.messages.push_back(Message {
-            sequence: self.messages_begun,
-            bytes,
-            stage: Stage::Waiting {
-                offset: 0,
-                begun: false,
-            },
-            left: false,
-            withdraw: Withdraw::No,
-        });
+        self.messages
+            .push_back(Message::new(self.messages_begun, bytes));
         self.messages_begun
     }
 
@@ -263,10 +215,7 @@ impl SendChannel {
         self.note_left(written);
         for message in &mut self.messages {
             if message.stage != Stage::Arrived {
-                message.stage = Stage::Waiting {
-                    offset: 0,
-                    begun: false,
-                };
+                message.stage = Stage::UNSAID;
             }
             if message.withdraw == Withdraw::Said {
                 message.withdraw = Withdraw::Asked;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::proxy::{Plan, Proxy, Way};
 
 /// The longest that one conversation may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the messages are.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,7 @@ impl Conversation {
         let proxy = match tokio::time::timeout(PATIENCE, place).await {
             Ok(Ok(proxy)) => proxy,
             Ok(Err(_)) => panic!("it went wrong: {what}"),
-            Err(_) => panic!("it did not come to an end: {what}"),
+            Err(late) => panic!("it did not come to an end, {late}: {what}"),
         };
         proxy.faults()
     }

@@ -153,7 +153,11 @@ impl Puppet {
 }
 
 pub async fn link_and_puppet() -> (Link, Puppet) {
-    let (listener, address) = listen(config().reconnect(false)).await;
+    link_and_puppet_of(config().reconnect(false)).await
+}
+
+pub async fn link_and_puppet_of(config: Config) -> (Link, Puppet) {
+    let (listener, address) = listen(config).await;
     let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
     soon("the handshake", async {
         tokio::join!(accept, Puppet::dial(address))
