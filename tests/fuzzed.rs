@@ -42,8 +42,13 @@ fn check_seeds(target: &str, seeds: Vec<(&str, Vec<u8>)>) {
     }
     let kept = kept(target);
     for (name, bytes) in seeds {
-        let there = kept.iter().any(|(file, content)| file == name && *content == bytes);
-        assert!(there, "{target}/{name} is not what it was: HANDOVER_CORPUS=1 writes it anew");
+        let there = kept
+            .iter()
+            .any(|(file, content)| file == name && *content == bytes);
+        assert!(
+            there,
+            "{target}/{name} is not what it was: HANDOVER_CORPUS=1 writes it anew"
+        );
     }
 }
 

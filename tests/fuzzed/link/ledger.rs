@@ -43,7 +43,10 @@ impl Ledger {
 
     /// The name of the message that is sent next on a channel.
     pub fn next(&self, channel: u32) -> Name {
-        let last = self.entries.range((channel, 0)..=(channel, u64::MAX)).next_back();
+        let last = self
+            .entries
+            .range((channel, 0)..=(channel, u64::MAX))
+            .next_back();
         (channel, last.map_or(0, |((_, sequence), _)| *sequence) + 1)
     }
 

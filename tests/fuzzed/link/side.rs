@@ -140,7 +140,8 @@ impl Side {
             }
             Event::Withdraw { channel, sequence } => {
                 let end = self.in_of(channel);
-                let here = end.is_some_and(|end| end.hand.iter().any(|(open, _)| *open == sequence));
+                let here =
+                    end.is_some_and(|end| end.hand.iter().any(|(open, _)| *open == sequence));
                 assert!(here, "what is wanted back is here");
             }
             Event::ReceiverClosed(id)
@@ -174,7 +175,9 @@ impl Side {
                 self.deaf = true;
                 self.conclude(ledger);
             }
-            Event::Resume(_) => assert!(self.link.peer().is_none(), "a session is no new connection"),
+            Event::Resume(_) => {
+                assert!(self.link.peer().is_none(), "a session is no new connection")
+            }
             _ => {}
         }
     }
