@@ -17,3 +17,6 @@ mod peers;
 mod programs;
 #[path = "net_security/support.rs"]
 mod support;
+
+/// One test at a time, for what the test itself allocates is measured too.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());

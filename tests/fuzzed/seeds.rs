@@ -84,10 +84,13 @@ fn say(link: &mut Link, said: &mut Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn hear(link: &mut Link, bytes: &[u8]) {
-    for part in bytes.chunks(100) {
-        link.input()[..part.len()].copy_from_slice(part);
-        link.received(part.len());
+fn hear(link: &mut Link, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let space = link.input();
+        let count = bytes.len().min(space.len());
+        space[..count].copy_from_slice(&bytes[..count]);
+        bytes = &bytes[count..];
+        link.received(count);
         while link.poll_event().unwrap().is_some() {}
     }
 }

@@ -20,11 +20,6 @@ pub fn limits() -> Limits {
     Limits::default().with_channels(CHANNELS)
 }
 
-/// What a link may keep of messages: the budget, and one message beside it.
-pub fn messages_bound() -> u64 {
-    limits().budget_bytes + u64::from(limits().message_bytes)
-}
-
 /// The test's plain configuration; with TLS if the environment has what it needs.
 pub fn config() -> Config {
     let config = crate::links::config()
@@ -92,8 +87,8 @@ fn holder() {
 }
 
 async fn obey(order: &str, held: &Mutex<Held>) -> String {
-    let (what, count) = order.split_once(' ').unwrap_or((order, "0"));
-    let count: usize = count.parse().unwrap();
+    let (what, count) = order.split_once(' ').unwrap_or((order, ""));
+    let count: usize = count.parse().unwrap_or(0);
     let last = || held.lock().unwrap().links.last().cloned();
     match what {
         "links" => held.lock().unwrap().links.len().to_string(),
@@ -136,6 +131,11 @@ async fn obey(order: &str, held: &Mutex<Held>) -> String {
                 });
             }
             String::new()
+        }
+        "is" => {
+            let link = last().unwrap();
+            let closed = futures_util::poll!(Box::pin(link.closed()));
+            closed.is_ready().to_string()
         }
         "ended" => last().unwrap().closed().await.to_string(),
         "forget" => {

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use handover::net::{self, Config, Link};
 
 use crate::{
+    ALONE,
     counting::live,
     links::{config, soon},
     programs::{Part, resident},
@@ -89,9 +90,6 @@ fn an_idle_link_of_tls_keeps_little_more() {
     assert!(listener <= 24 << 10, "{listener} bytes at the listener");
     assert!(dialer <= 24 << 10, "{dialer} bytes at the dialer");
 }
-
-/// One test at a time, for what the test itself allocates is measured too.
-static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// A link that was busy gives its buffers back when it has been idle for a quarter of its lease.
 #[test]
