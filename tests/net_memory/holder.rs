@@ -11,7 +11,10 @@ use handover::{
     net::{Config, Limits, Link, Listener, Tls},
 };
 
-use crate::{counting::live, programs};
+use crate::{
+    counting::{live, peak},
+    programs,
+};
 
 /// As many channels as the test is about.
 pub const CHANNELS: u16 = 1000;
@@ -93,6 +96,7 @@ async fn obey(order: &str, held: &Mutex<Held>) -> String {
     match what {
         "links" => held.lock().unwrap().links.len().to_string(),
         "live" => live().to_string(),
+        "peak" => peak().to_string(),
         "receive" => {
             // On so many channels, and on none does anybody wait.
             let link = last().unwrap();

@@ -120,7 +120,7 @@ fn a_job_over_tls_goes_on_after_a_cut_and_does_each_unit_once() {
         &spaces,
         1,
         directory,
-        &["work", "--connect", &listen, "--tls", "worker", "-j", "2"],
+        &["work", "--connect", &listen, "--tls", "worker"],
     );
     let units: String = (0..UNITS).map(|unit| format!("{unit}\n")).collect();
     stdin.write_all(units.as_bytes()).unwrap();
