@@ -32,7 +32,7 @@ async fn dial_all(address: SocketAddr, config: &Config, count: usize) -> Vec<Lin
 }
 
 fn await_links(holder: &mut Part, count: usize) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while holder.ask("links") != count.to_string() {
         assert!(Instant::now() < deadline, "not all links came");
         std::thread::sleep(Duration::from_millis(10));

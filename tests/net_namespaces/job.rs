@@ -122,8 +122,8 @@ fn a_job_over_tls_goes_on_after_a_cut_and_does_each_unit_once() {
         directory,
         &["work", "--connect", &listen, "--tls", "worker"],
     );
-    let units: String = (0..UNITS).map(|unit| format!("{unit}\n")).collect();
-    stdin.write_all(units.as_bytes()).unwrap();
+    let units: Vec<String> = (0..UNITS).map(|unit| unit.to_string()).collect();
+    stdin.write_all(units.join("\n").as_bytes()).unwrap();
     drop(stdin);
     let await_runs = |count: usize| {
         let deadline = Instant::now() + SOON;

@@ -196,13 +196,13 @@ impl Drop for Line {
     }
 }
 
-fn receive(mut file: &File, lane: usize, line: &Shared) {
+fn receive(mut file: &File, lane: usize, shared: &Shared) {
     let mut packet = vec![0; 65_536];
-    while !line.over.load(Ordering::SeqCst) {
+    while !shared.over.load(Ordering::SeqCst) {
         match file.read(&mut packet) {
             Ok(count) => {
-                line.state.lock().unwrap().take(lane, &packet[..count]);
-                line.changed.notify_all();
+                shared.state.lock().unwrap().take(lane, &packet[..count]);
+                shared.changed.notify_all();
             }
             // The device is gone with its namespace.
             Err(error) if error.raw_os_error() == Some(77) => return,
@@ -211,9 +211,9 @@ fn receive(mut file: &File, lane: usize, line: &Shared) {
     }
 }
 
-fn send(mut file: &File, lane: usize, line: &Shared) {
-    let mut state = line.state.lock().unwrap();
-    while !line.over.load(Ordering::SeqCst) {
+fn send(mut file: &File, lane: usize, shared: &Shared) {
+    let mut state = shared.state.lock().unwrap();
+    while !shared.over.load(Ordering::SeqCst) {
         let now = Instant::now();
         let packets = &mut state.lanes[lane].packets;
         match packets.peek() {
@@ -222,13 +222,13 @@ fn send(mut file: &File, lane: usize, line: &Shared) {
                     drop(state);
                     // One that is down takes none.
                     let _ = file.write(&packet);
-                    state = line.state.lock().unwrap();
+                    state = shared.state.lock().unwrap();
                 }
             }
             other => {
                 let wait =
                     other.map_or(Duration::from_millis(100), |Reverse((due, ..))| *due - now);
-                (state, _) = line.changed.wait_timeout(state, wait).unwrap();
+                (state, _) = shared.changed.wait_timeout(state, wait).unwrap();
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use crate::{programs::Part, space::Spaces};
 
 /// Time for anything that should happen soon.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Talk {
@@ -111,9 +111,9 @@ impl Talkers {
 
 /// What one side took is what the other side may have sent: nothing twice, nothing that came back, and all that was
 /// sent.
-pub fn agree(sender: &Told, taker: &Told) {
-    let taken: BTreeSet<u64> = taker.taken.iter().copied().collect();
-    assert_eq!(taken.len(), taker.taken.len(), "nothing is taken twice");
+pub fn agree(sender: &Told, receiver: &Told) {
+    let taken: BTreeSet<u64> = receiver.taken.iter().copied().collect();
+    assert_eq!(taken.len(), receiver.taken.len(), "nothing is taken twice");
     for number in &sender.sent {
         assert!(taken.contains(number), "{number} was taken");
     }

@@ -199,16 +199,14 @@ impl World {
         let Some(mut knocking) = self.knocking.take() else {
             return;
         };
-        let wants = loop {
-            match knocking.poll_event() {
-                Ok(Some(Event::Resume(_))) => break true,
-                // A new session, or a last word, of somebody else: this listener has one session only.
-                Ok(Some(_)) => return,
-                Ok(None) => break false,
-                Err(violation) => {
-                    assert!(self.hostile, "nobody breaks the protocol: {violation}");
-                    return;
-                }
+        let wants = match knocking.poll_event() {
+            Ok(Some(Event::Resume(_))) => true,
+            // A new session, or a last word, of somebody else: this listener has one session only.
+            Ok(Some(_)) => return,
+            Ok(None) => false,
+            Err(violation) => {
+                assert!(self.hostile, "nobody breaks the protocol: {violation}");
+                return;
             }
         };
         if !wants {

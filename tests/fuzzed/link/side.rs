@@ -176,7 +176,8 @@ impl Side {
                 self.conclude(ledger);
             }
             Event::Resume(_) => {
-                assert!(self.link.peer().is_none(), "a session is no new connection")
+                let is_new = self.link.peer().is_none();
+                assert!(is_new, "a session is no new connection");
             }
             _ => {}
         }
