@@ -349,6 +349,9 @@ impl Driver {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
         };
+        if !stream.may_be_read(context) {
+            return ControlFlow::Continue(false);
+        }
         let stream = Pin::new(stream);
         let read = self.shared.with(|core| {
             let mut buffer = ReadBuf::new(core.wire.input());
