@@ -173,6 +173,8 @@ class Link:
         self._goodbye: Goodbye | None = None
         self._preamble_seen = False
         self._greeted = False
+        # After a violation nothing of what the other side says is kept.
+        self._deaf = False
         self._input = bytearray()
         self._sends: dict[int, _Sending] = {}
         self._receives: dict[int, _Receiving] = {}
@@ -191,8 +193,16 @@ class Link:
     def received(self, data: bytes, now: float) -> list[Event]:
         """Takes what has come from the socket. Raises `ProtocolError` if the peer broke the protocol."""
         self._now = max(self._now, now)
-        if self.goodbye_heard is not None:
+        if self.goodbye_heard is not None or self._deaf:
             return []
+        try:
+            return self._take(data)
+        except ProtocolError:
+            self._deaf = True
+            self._input.clear()
+            raise
+
+    def _take(self, data: bytes) -> list[Event]:
         self._input += data
         if self.peer is not None:
             self._heard_at = self._now

@@ -35,6 +35,15 @@ class Exit:
     output_bytes: int | None = None
 
 
+@dataclass(frozen=True)
+class Done:
+    """A unit's result: its message, and for how many seconds the worker is to ask for no unit."""
+
+    message: bytes
+    rest: float
+    is_given_back: bool
+
+
 class _Offer:
     """A message that a handler's thread hands over."""
 
@@ -222,9 +231,8 @@ class Unit:
 
     # ---- The handler's thread ----
 
-    def work(self, handler: Handler) -> tuple[bytes, float]:
-        """Runs the handler until it succeeds or has no more retries. The result's message, and how long the
-        worker is to ask for no unit."""
+    def work(self, handler: Handler) -> Done:
+        """Runs the handler until it succeeds or has no more retries."""
         begun = time.monotonic()
         rest = 0.0
         while True:
@@ -252,7 +260,8 @@ class Unit:
                 attempts=self.attempt,
                 output_bytes=len(output) if output_bytes is None else output_bytes,
             )
-            return messages.encode(output, messages.encode_result_meta(meta)), rest
+            message = messages.encode(output, messages.encode_result_meta(meta))
+            return Done(message, rest, outcome.kind is Kind.GIVEN_BACK)
 
     def _outcome_of(self, cut: type[UnitCut]) -> Outcome:
         if cut is Aborted:

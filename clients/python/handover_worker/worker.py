@@ -26,7 +26,7 @@ from .errors import Stopped, TakenAway, TimedOut, VersionMismatch
 from .link import Link, Settlement
 from .messages import Job, Piece
 from .transport import Tls, Transport, connect
-from .unit import Handler, Unit, _Offer
+from .unit import Done, Handler, Unit, _Offer
 
 JOB, UNITS, RESCUE, CONTROL = "job", "units", "rescue", "control"
 RESULTS, PIECES, REPORTS, LEASE = "results", "pieces", "reports", "lease"
@@ -99,10 +99,10 @@ class Worker:
         self._transport: Transport
         self._job: Job | None = None
         self._unit: Unit | None = None
-        self._done: tuple[Unit, bytes, float] | None = None
+        self._done: tuple[Unit, Done] | None = None
         # The unit whose result waits for its last piece to be taken.
-        self._ending: tuple[int, bytes] | None = None
-        self._kept: dict[int, bytes] = {}
+        self._ending: tuple[int, Done] | None = None
+        self._kept: dict[int, Done] = {}
         self._sending: int | None = None
         self._offers: dict[str, tuple[Unit, _Offer | None]] = {}
         self._leaving = False
@@ -132,9 +132,17 @@ class Worker:
             pass
 
     def run(self) -> Summary:
-        """Works until the job is done, or the worker was asked to leave. Raises a `HandoverError` at any other end."""
+        """Works until the job is done, or the worker was asked to leave. Raises a `HandoverError` at any other end.
+
+        Once: to join again, make another worker.
+        """
         address, tls, insecure = self._connect
-        self._transport = connect(address, tls, insecure, HANDSHAKE_TIME)
+        try:
+            self._transport = connect(address, tls, insecure, HANDSHAKE_TIME)
+        except HandoverError:
+            self._waker.close()
+            self._woken.close()
+            raise
         self._link = Link(self._settings, time.monotonic())
         try:
             return self._run()
@@ -310,8 +318,7 @@ class Worker:
         unit = self._unit = Unit(meta.number, data, meta.oversized, self._job, self._wake)
 
         def work() -> None:
-            result, rest = unit.work(self._handler)
-            self._done = (unit, result, rest)
+            self._done = (unit, unit.work(self._handler))
             self._wake()
 
         # A handler that ignores that nobody wants it any more does not keep the process alive.
@@ -349,8 +356,7 @@ class Worker:
             case "results":
                 number, self._sending = self._sending, None
                 if number is not None and taken:
-                    self._kept.pop(number, None)
-                    self.finished += 1
+                    self.finished += not self._kept.pop(number).is_given_back
                 elif number is not None and event.settlement is not Settlement.DECLINED:
                     # It comes too late, unless the link is about to end.
                     self._kept.pop(number, None)
@@ -409,8 +415,8 @@ class Worker:
         # A piece must not come after its unit's result.
         if self._done is None or (PIECES in self._offers and not self._given_up):
             return
-        (unit, result, rest), self._done = self._done, None
-        self._rest_until = now + rest
+        (unit, result), self._done = self._done, None
+        self._rest_until = now + result.rest
         if self._given_up:
             self._unit = None
             self.refused += 1
@@ -457,7 +463,7 @@ class Worker:
         if in_order and self._unit is not None and self._unit.number < number:
             return
         self._sending = number
-        self._link.send(RESULTS, self._kept[number])
+        self._link.send(RESULTS, self._kept[number].message)
 
     # ---- Orders, and the end ----
 

@@ -84,7 +84,7 @@ fn results() -> Vec<ResultMeta> {
         attempts: 1,
         output_bytes: u64::MAX,
     };
-    (0..).zip(outcomes).map(meta).collect()
+    (0_u64..).zip(outcomes).map(meta).collect()
 }
 
 #[test]
