@@ -217,3 +217,65 @@ fn the_tests_of_the_client_pass() {
     // Nothing was left out: the program is there.
     assert!(said.contains("\nOK\n") || said.ends_with("OK\n"), "{said}");
 }
+
+/// The commands of a page that need Python, each with what the page says it prints.
+fn shown_on(page: &str) -> Vec<(String, String)> {
+    let mut shown: Vec<(String, String)> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console python3";
+        } else if inside && let Some(command) = line.strip_prefix("$ ") {
+            shown.push((command.to_owned(), String::new()));
+        } else if inside {
+            let output = &mut shown.last_mut().unwrap().1;
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+    shown
+}
+
+#[test]
+fn every_command_of_the_guide_prints_what_the_page_shows() {
+    if python().is_none() {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/guide/languages.md")).unwrap();
+    let (_, function) = page.split_once("```python\n").unwrap();
+    let (function, _) = function.split_once("```").unwrap();
+    let directory = std::env::temp_dir().join(format!("handover-python-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("square.py"), function).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_handover"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let shown = shown_on(&page);
+    assert_eq!(shown.len(), 2);
+    for (command, expected) in shown {
+        // A port that is free now, in place of the page's.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let output = Command::new("timeout")
+            .args(["60", "bash", "-c"])
+            .arg(command.replace("127.0.0.1:7000", &address))
+            .env("PATH", &path)
+            .env("PYTHONPATH", client())
+            .env_remove("HANDOVER_TOKEN")
+            .current_dir(&directory)
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            expected,
+            "$ {command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let _ = std::fs::remove_dir_all(&directory);
+}

@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--tls-peer", metavar="NAME", help="the name that the coordinator's certificate must have")
     options.add_argument("--insecure-plain-tcp", action="store_true", help="plain TCP to another machine")
     options.add_argument("--limit", type=int, default=16 << 20, metavar="BYTES", help="of a unit or a result")
+    options.add_argument(
+        "--patience", type=float, default=0.0, metavar="SECONDS", help="wait so long until somebody listens there"
+    )
     options.add_argument("--name", help="what this worker is called")
     options.add_argument("--quiet", action="store_true")
     options.add_argument("function", nargs="?", metavar="MODULE:FUNCTION", help="is called with each unit")
@@ -115,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         insecure_plain_tcp=options.insecure_plain_tcp,
         limit=options.limit,
         name=options.name,
+        patience=options.patience,
         on_job=on_job,
     )
     asked = 0

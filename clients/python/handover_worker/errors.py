@@ -11,6 +11,10 @@ class ConnectError(HandoverError):
     """There is no link: no connection, no certificate that is trusted, or the other side refused."""
 
 
+class NobodyListens(ConnectError):
+    """Nobody listens there: not yet, or not any more."""
+
+
 class ProtocolError(HandoverError):
     """The other side broke the protocol. The sentence says how."""
 

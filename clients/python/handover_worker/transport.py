@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ConnectError, LinkLost
+from .errors import ConnectError, LinkLost, NobodyListens
 
 READ_BYTES = 1 << 16
 
@@ -157,9 +157,7 @@ class Transport:
         self.socket.close()
 
 
-def connect(
-    address: str, tls: Tls | None, insecure_plain_tcp: bool, timeout: float
-) -> Transport:
+def connect(address: str, tls: Tls | None, insecure_plain_tcp: bool, timeout: float) -> Transport:
     """Connects to `HOST:PORT`."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
@@ -189,6 +187,8 @@ def connect(
         except (OSError, ConnectError) as error:
             sock.close()
             reason = error
+    if isinstance(reason, ConnectionRefusedError):
+        raise NobodyListens(f"cannot join {address}: {reason}") from reason
     raise ConnectError(f"cannot join {address}: {reason}") from reason
 
 

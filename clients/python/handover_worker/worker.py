@@ -21,8 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import frames, link as wire, messages
-from .errors import Aborted, ConnectError, GivenUp, HandoverError, JobError, LinkLost, ProtocolError
-from .errors import Stopped, TakenAway, TimedOut, VersionMismatch
+from .errors import Aborted, ConnectError, GivenUp, HandoverError, JobError, LinkLost, NobodyListens
+from .errors import ProtocolError, Stopped, TakenAway, TimedOut, VersionMismatch
 from .link import Link, Settlement
 from .messages import Job, Piece
 from .transport import Tls, Transport, connect
@@ -64,12 +64,13 @@ class Worker:
         limit: int = 16 << 20,
         name: str | None = None,
         lease: float = 30.0,
+        patience: float = 0.0,
         on_job: Callable[[Job], None] | None = None,
     ) -> None:
         """`handler` gets each `Unit` and returns its result; see the README.
 
         `limit` is the most bytes of a unit or a result; a job with a higher limit is refused. `lease` is for how
-        many seconds the link bears silence. `on_job` is called with the job when it is there, and may raise.
+        many seconds the link bears silence, `patience` for how many it waits until somebody listens. `on_job` is called with the job when it is there, and may raise.
         """
         token_bytes = (token or "").encode()
         if len(token_bytes) > frames.TOKEN_BYTES_MAX:
@@ -80,6 +81,7 @@ class Worker:
         self._handler = handler
         self._limit = limit
         self._on_job = on_job
+        self._patience = patience
         name = name or f"worker {socket.gethostname()}:{os.getpid()}"
         name = "".join(letter for letter in name if letter.isprintable())
         self._settings = wire.Settings(
@@ -136,9 +138,8 @@ class Worker:
 
         Once: to join again, make another worker.
         """
-        address, tls, insecure = self._connect
         try:
-            self._transport = connect(address, tls, insecure, HANDSHAKE_TIME)
+            self._transport = self._join()
         except HandoverError:
             self._waker.close()
             self._woken.close()
@@ -159,6 +160,17 @@ class Worker:
             self._transport.close()
             self._waker.close()
             self._woken.close()
+
+    def _join(self) -> Transport:
+        address, tls, insecure = self._connect
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return connect(address, tls, insecure, HANDSHAKE_TIME)
+            except NobodyListens:
+                if time.monotonic() >= deadline or self._asked:
+                    raise
+            time.sleep(0.05)
 
     # ---- The loop ----
 
