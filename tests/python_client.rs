@@ -144,7 +144,7 @@ fn frames() -> Vec<(Frame<'static>, String)> {
             Frame::Settled {
                 channel: 1,
                 sequence: 9,
-                open: &[7_u64.to_be_bytes(), 8_u64.to_be_bytes()],
+                open: &[[0, 0, 0, 0, 0, 0, 0, 7], [0, 0, 0, 0, 0, 0, 0, 8]],
             },
             r#"["Settled", 1, 9, [7, 8]]"#.into(),
         ),
@@ -208,7 +208,9 @@ fn the_frames_that_the_client_is_tested_with_are_what_is_said_here() {
 fn the_tests_of_the_client_pass() {
     let Some(mut python) = python() else { return };
     let output = python
-        .args(["-W", "error", "-m", "unittest", "discover", "-t", ".", "-s", "tests"])
+        .args([
+            "-W", "error", "-m", "unittest", "discover", "-t", ".", "-s", "tests",
+        ])
         .env("HANDOVER", env!("CARGO_BIN_EXE_handover"))
         .output()
         .unwrap();
