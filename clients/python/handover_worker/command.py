@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from typing import IO
 
@@ -216,6 +217,7 @@ class _Run:
     def follow_reports(self) -> None:
         """Passes on what the command reports, until it has ended; then what the pipe still holds."""
         held, skips, told = b"", False, False
+        second, count = time.monotonic(), 0
         try:
             while True:
                 ended = self.ended.is_set()
@@ -227,6 +229,12 @@ class _Run:
                 for line in lines:
                     told = self.report(b"" if skips else line, told)
                     skips = False
+                count += len(lines)
+                if count >= reports.LINES_A_SECOND:
+                    # The pipe fills, and the command waits.
+                    self.ended.wait(second + 1 - time.monotonic())
+                if time.monotonic() - second >= 1:
+                    second, count = time.monotonic(), 0
                 if len(held) > reports.LINE_BYTES_MAX:
                     skips, held = True, b""
                     told = self.complain("a line is longer than 1 KiB", told)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Union
 
 LINE_BYTES_MAX = 1024
+LINES_A_SECOND = 1000
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)\Z", re.ASCII)
 

@@ -145,6 +145,18 @@ class Transport:
         self._out += self._tls_out.read()
         return bytes(plain) or None
 
+    def let_it_be_heard(self, seconds: float) -> None:
+        """Lets the other side read the last word: a socket that is closed with bytes unread takes it back."""
+        deadline = time.monotonic() + seconds
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self.socket.settimeout(left)
+                if not self.socket.recv(READ_BYTES):
+                    break
+        except OSError:
+            pass
+
     def close(self) -> None:
         """Ends the connection, with TLS's own last word."""
         if self._tls is not None:

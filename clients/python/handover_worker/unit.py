@@ -21,7 +21,7 @@ from .errors import Aborted, Failed, GiveBack, Stopped, TimedOut, UnitCut
 from .messages import Job, Kind, Outcome, Piece, ResultMeta
 
 Output = Union[bytes, bytearray, str, None, "Exit"]
-Handler = Callable[["Unit"], Union[Output, Awaitable[Output]]]
+Handler = Callable[["Unit"], Output | Awaitable[Output]]
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ class Unit:
             return Outcome(Kind.EXITED, ended.status), ended.output, 0.0, ended.output_bytes
         except GiveBack as back:
             return Outcome(Kind.GIVEN_BACK), b"", back.retry_after, None
-        except UnitCut as cut:
+        except UnitCut:
             # Only what the lock says counts; a handler cannot abort itself.
             why = self._cut or Stopped
             return self._outcome_of(why), b"", 0.0, None

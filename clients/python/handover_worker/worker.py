@@ -20,9 +20,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import frames, link as wire, messages
-from .errors import Aborted, ConnectError, GivenUp, HandoverError, JobError, LinkLost, NobodyListens
-from .errors import ProtocolError, Stopped, TakenAway, TimedOut, VersionMismatch
+from . import frames, messages
+from . import link as wire
+from .errors import (
+    Aborted,
+    ConnectError,
+    GivenUp,
+    HandoverError,
+    JobError,
+    LinkLost,
+    NobodyListens,
+    ProtocolError,
+    Stopped,
+    TakenAway,
+    TimedOut,
+    VersionMismatch,
+)
 from .link import Link, Settlement
 from .messages import Job, Piece
 from .transport import Tls, Transport, connect
@@ -70,7 +83,8 @@ class Worker:
         """`handler` gets each `Unit` and returns its result; see the README.
 
         `limit` is the most bytes of a unit or a result; a job with a higher limit is refused. `lease` is for how
-        many seconds the link bears silence, `patience` for how many it waits until somebody listens. `on_job` is called with the job when it is there, and may raise.
+        many seconds the link bears silence, `patience` for how many it waits until somebody listens. `on_job` is
+        called with the job when it is there, and may raise a `JobError`.
         """
         token_bytes = (token or "").encode()
         if len(token_bytes) > frames.TOKEN_BYTES_MAX:
@@ -533,7 +547,10 @@ class Worker:
             while not self._link.goodbye_said or self._link.goodbye_heard is None or self._transport.is_writing:
                 now = time.monotonic()
                 deaf = code in (frames.GOODBYE_VIOLATION, frames.GOODBYE_VERSION)
-                if now >= deadline or (deaf and not self._transport.is_writing):
+                if deaf and self._link.goodbye_said and not self._transport.is_writing:
+                    self._transport.let_it_be_heard(CLOSE_TIME)
+                    return
+                if now >= deadline:
                     return
                 for event in self._wait(deadline):
                     if isinstance(event, wire.Outcome):

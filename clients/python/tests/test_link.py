@@ -8,8 +8,27 @@ from typing import Any
 
 from handover_worker import LinkLost, ProtocolError, frames
 from handover_worker.errors import VersionMismatch
-from handover_worker.frames import Close, Data, Declined, Frame, Grant, Open, Ping, Pong, Revoke, Revoked, Taken
-from handover_worker.frames import Deny, Goodbye, Hello, Poison, Resumed, Returned, Settled, Withdraw
+from handover_worker.frames import (
+    Close,
+    Data,
+    Declined,
+    Deny,
+    Frame,
+    Goodbye,
+    Grant,
+    Hello,
+    Open,
+    Ping,
+    Poison,
+    Pong,
+    Resumed,
+    Returned,
+    Revoke,
+    Revoked,
+    Settled,
+    Taken,
+    Withdraw,
+)
 from handover_worker.link import Link, Settings, Settlement
 
 
@@ -242,7 +261,8 @@ class Life(LinkCase):
     def test_no_bytes_make_it_fail_otherwise(self) -> None:
         rng = random.Random(7)
         some: list[Frame] = [
-            Open(0, 1, "units"), Open(1, 2, "b"), Data(0, 1, 3, b"abc"), Data(0, 2, 9, b"abc"), Data(0, 2, 9, b"defghi"),
+            Open(0, 1, "units"), Open(1, 2, "b"), Data(0, 1, 3, b"abc"), Data(0, 2, 9, b"abc"),
+            Data(0, 2, 9, b"defghi"),
             Grant(0, 1, 9), Taken(0, 1), Declined(0, 1), Returned(0, 1, True), Revoke(0), Revoked(0, 1, 3),
             Withdraw(0, 2), Withdraw(0, 1), Settled(0, 1, ()), Close(0, 1), Close(0, 2), Poison(0, 1, ""),
             Deny(0, 1, ""), Ping(1), Pong(1), Goodbye(0, ""),

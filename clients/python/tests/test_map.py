@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import pathlib
 import signal
 import socket
@@ -11,8 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-import unittest
 from typing import Any
 
 from handover_worker import (
@@ -20,7 +17,6 @@ from handover_worker import (
     Exit,
     Failed,
     GiveBack,
-    GivenUp,
     JobError,
     LinkLost,
     Summary,
@@ -28,9 +24,7 @@ from handover_worker import (
     Unit,
     UnitCut,
     Worker,
-    frames,
 )
-from handover_worker.link import Link, Settings
 
 from .support import CLIENT, PROGRAM, SOON, JobCase, eventually, needs_the_program
 
@@ -380,7 +374,7 @@ class Losses(JobCase):
                 thread = threading.Thread(target=serve)
                 thread.start()
                 with self.assertRaisesRegex(Exception, error):
-                    Worker("127.0.0.1:%d" % server.getsockname()[1], square).run()
+                    Worker(f"127.0.0.1:{server.getsockname()[1]}", square).run()
                 thread.join()
 
 
@@ -420,7 +414,8 @@ class Certificates(JobCase):
 class Commands(JobCase):
     def test_a_command_is_run_for_each_unit(self) -> None:
         job, address = self.job("-k")
-        self.worker(address, "--", "sh", "-c", 'read n; echo "$HANDOVER_UNIT: $n"; echo "log hello" >&"$HANDOVER_REPORTS"')
+        script = 'read n; echo "$HANDOVER_UNIT: $n"; echo "log hello" >&"$HANDOVER_REPORTS"'
+        self.worker(address, "--", "sh", "-c", script)
         job.feed(b"a\nb\n")
         self.assertEqual(job.finish(), 0, job.stderr)
         self.assertEqual(job.stdout, "1: a\n2: b\n")
@@ -442,7 +437,8 @@ class Commands(JobCase):
 
     def test_how_a_command_ended_is_told(self) -> None:
         job, address = self.job()
-        self.worker(address, "--", "sh", "-c", "case {} in 1) exit 9;; 2) kill -TERM $$;; esac; echo bad >&$HANDOVER_REPORTS; echo oh >&2")
+        script = "case {} in 1) exit 9;; 2) kill -TERM $$;; esac; echo bad >&$HANDOVER_REPORTS; echo oh >&2"
+        self.worker(address, "--", "sh", "-c", script)
         job.feed(numbers(3))
         self.assertEqual(job.finish(), 1)
         for part in ("unit 1 (exit status 9)", "unit 2 (killed by signal 15)", "unit 3: oh", "is no report"):
@@ -451,7 +447,8 @@ class Commands(JobCase):
     def test_an_aborted_command_ends_with_its_children(self) -> None:
         job, address = self.job()
         with tempfile.TemporaryDirectory() as directory:
-            script = f'trap "" TERM; sleep 3600 & echo $! > {directory}/new; mv {directory}/new {directory}/child; wait; wait'
+            new = f"{directory}/new"
+            script = f'trap "" TERM; sleep 3600 & echo $! > {new}; mv {new} {directory}/child; wait; wait'
             self.worker(address, "--", "sh", "-c", script)
             job.feed(b"1\n")
             path = pathlib.Path(directory, "child")
