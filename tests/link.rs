@@ -5,13 +5,18 @@
 
 mod links;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use handover::{
     channel::SendError,
     net::{Code, Goodbye, Limits, LinkEnd, NetError},
-    wire::{Frame, FrameType, OpenError},
+    wire::{Frame, FrameType, HEADER_BYTES, OpenError, PAYLOAD_BYTES_MAX},
 };
-use links::{channel_over, config, is_pending, link_and_puppet, pair, pair_of, settle, soon};
+use links::{
+    channel_over, config, is_pending, link_and_puppet, link_and_puppet_of, pair, pair_of, settle,
+    soon,
+};
 
 #[tokio::test]
 async fn a_message_crosses_only_when_a_receiver_waits_and_its_send_completes_when_it_is_taken() {
@@ -204,6 +209,82 @@ async fn a_small_message_passes_a_big_one_that_is_under_way() {
     received.unwrap();
     assert!(!big.is_finished(), "the small one was first");
     assert_eq!(soon("the big one", big).await.unwrap().len(), 16 << 20);
+}
+
+/// What a small message waits for is counted in bytes: those that stand before it in the stream and that the socket had
+/// not taken when it began.
+#[tokio::test]
+async fn a_small_message_waits_for_one_chunk_of_each_big_one_beside_what_the_socket_holds() {
+    const CHUNK: u64 = (HEADER_BYTES + PAYLOAD_BYTES_MAX) as u64;
+    for (bigs, is_first) in [(1, false), (1, true), (3, false), (3, true)] {
+        let (link, mut puppet) = link_and_puppet().await;
+        let open = |name: &str| link.sender(name).unwrap();
+        let early = is_first.then(|| open("small"));
+        let big_senders: Vec<_> = (0..bigs).map(|n| open(&format!("big {n}"))).collect();
+        let small = early.unwrap_or_else(|| open("small"));
+        let small_channel = if is_first { 0 } else { bigs };
+        for channel in 0..=bigs {
+            puppet.expect(FrameType::Open).await;
+            let (messages, bytes) = (1, 16 << 20);
+            puppet
+                .say(Frame::Grant {
+                    channel,
+                    messages,
+                    bytes,
+                })
+                .await;
+        }
+        for sender in big_senders {
+            let message = Bytes::from(vec![1; 16 << 20]);
+            tokio::spawn(async move { sender.send_async(message).await });
+        }
+        soon("the small one's turn", small.ready_async())
+            .await
+            .unwrap();
+        let held = async || {
+            // The socket is full when it takes nothing for many turns of the driver.
+            let (mut taken, mut quiet) = (0, 0);
+            while quiet < 20 || taken < 1 << 17 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let now = link.counters().bytes_written;
+                quiet = if now == taken { quiet + 1 } else { 0 };
+                taken = now;
+            }
+            taken
+        };
+        let held = soon("the socket to be full", held()).await;
+        let sending = tokio::spawn({
+            let small = small.clone();
+            async move { small.send_async(Bytes::from_static(b"x")).await }
+        });
+        soon("the link to have it", async {
+            while small.is_ready() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(link.counters().bytes_written, held, "nobody reads");
+        let frame = loop {
+            let frame = puppet.expect(FrameType::Data).await;
+            if frame[2..4] == small_channel.to_be_bytes() {
+                break frame;
+            }
+        };
+        let before = puppet.heard - frame.len() as u64 - held;
+        assert!(
+            before <= u64::from(bigs) * CHUNK,
+            "{before} bytes stood before it, of {bigs} big ones"
+        );
+        assert!(before > 0, "and some did, for the socket was full");
+        puppet
+            .say(Frame::Taken {
+                channel: small_channel,
+                sequence: 1,
+            })
+            .await;
+        soon("the outcome", sending).await.unwrap().unwrap();
+        link.abort();
+    }
 }
 
 #[tokio::test]
@@ -404,6 +485,46 @@ async fn a_peer_lost_before_the_last_chunk_returns_the_message_and_after_it_leav
             LinkEnd::Lost(_)
         ));
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_silent_for_the_whole_lease_ends_the_link_and_one_that_lives_does_not() {
+    let brisk = || config().lease(Duration::from_millis(200));
+    let (link, mut puppet) = link_and_puppet_of(brisk()).await;
+    let tx = link.sender("units").unwrap();
+    let sending = tokio::spawn(async move { tx.send_async(Bytes::from_static(b"unit")).await });
+    puppet.expect(FrameType::Open).await;
+    let grant = Frame::Grant {
+        channel: 0,
+        messages: 1,
+        bytes: 100,
+    };
+    puppet.say(grant).await;
+    puppet.expect(FrameType::Data).await;
+    // It is asked for a sign of life, and gives none.
+    puppet.expect(FrameType::Ping).await;
+    let end = soon("the end", link.closed()).await;
+    assert!(
+        matches!(end, LinkEnd::Silent(lease) if lease == Duration::from_millis(200)),
+        "{end}"
+    );
+    let error = soon("the outcome", sending).await.unwrap().unwrap_err();
+    assert!(matches!(error, SendError::InDoubt(message) if message == "unit"));
+
+    // Two links that have nothing to say live on for many leases, by signs of life alone.
+    let (a, b) = pair_of(brisk(), brisk()).await;
+    let start = a.counters().bytes_read;
+    soon("many signs of life", async {
+        while a.counters().bytes_read < start + 16 * 16 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let (tx, rx) = channel_over(&a, &b, "units");
+    let exchange = async { tokio::join!(tx.send_async(Bytes::new()), rx.recv_async()) };
+    let (sent, received) = soon("a message", exchange).await;
+    sent.unwrap();
+    received.unwrap();
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ fn a_refused_peer_hears_why_and_nothing_else() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn each_breach_of_the_protocol_has_its_name() {
     let open = |channel, name| bytes_of(&open_frame(channel, u64::from(channel) + 1, name));
     let data = |sequence, total, chunk: &[u8]| {

@@ -312,6 +312,9 @@ fn decoded<T: DeserializeOwned>(bytes: &[u8], kind: &'static str) -> Result<T, M
 }
 
 #[cfg(test)]
+mod specified;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

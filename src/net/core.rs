@@ -265,7 +265,7 @@ impl Core {
             .any(|port| matches!(port, Port::Out(port) if !port.closed && port.under_way.is_some()))
     }
 
-    /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`].
+    /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`](super::port::InPort::is_patient).
     pub(super) fn patient(&self) -> impl Iterator<Item = u16> {
         (0u16..)
             .zip(&self.ports)

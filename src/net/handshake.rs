@@ -1,6 +1,6 @@
 //! How a connection becomes a link.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -105,8 +105,8 @@ impl Listener {
     }
 }
 
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener")
             .field("socket", &self.socket)
             .field("config", &self.config)
@@ -124,8 +124,8 @@ pub struct Incoming {
     registry: Arc<Registry>,
 }
 
-impl std::fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
             .field("address", &self.address)
             .finish_non_exhaustive()
@@ -152,7 +152,7 @@ impl Incoming {
     ///
     /// The connection is closed if the future is dropped.
     pub async fn handshake(self) -> Result<Link, NetError> {
-        // On the heap: with TLS it is some ten kilobytes, once a connection.
+        // In a box, for it is large, and the caller keeps this future.
         Box::pin(self.shake_hands()).await
     }
 
@@ -215,6 +215,15 @@ async fn dial_and_shake_hands(
     let looked_up = async { Ok(lookup_host(address).await?.collect::<Vec<_>>()) };
     let addresses = in_time(deadline, &config, looked_up).await?;
     check_plain(&addresses, &config)?;
+    // In a box, for it is large, and the caller keeps this future.
+    Box::pin(dial_one_of(addresses, config, deadline)).await
+}
+
+async fn dial_one_of(
+    addresses: Vec<SocketAddr>,
+    config: Config,
+    deadline: Instant,
+) -> Result<Link, NetError> {
     let (stream, who) = connect(&addresses, &config, deadline).await?;
     let wire = WireLink::dialer(config.settings());
     let (wire, stream) = shake_hands(wire, stream, &config, deadline).await?;

@@ -393,7 +393,8 @@ impl Link {
         self.closed().await;
     }
 
-    /// Ends the link at once, without a word to the peer.
+    /// Ends the link at once, without a word to the peer. A peer that would [go on](Config::reconnect) on another
+    /// connection learns of it when it has made one, or when its lease is over.
     pub fn abort(&self) {
         self.0.shared.order(|orders| orders.abort = true);
     }

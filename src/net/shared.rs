@@ -22,8 +22,8 @@ use crate::{
     channel::Reason,
     sync::Mutex,
     wire::{
-        Code, Event, Goodbye, Link as WireLink, Lost, MessageTooLong, MessageType, OpenError,
-        Settlement,
+        Code, Denial, Event, Link as WireLink, Lost, MessageTooLong, MessageType, OpenError,
+        ReceiveId, Settlement,
     },
 };
 
@@ -42,8 +42,7 @@ pub(super) enum Heard {
     Resumed,
     /// The new connection is of no use; the session waits for another.
     Useless(io::Error),
-    /// The peer's goodbye, how it broke the protocol, that it is gone, or what it is told when it has opened a channel
-    /// that it may not open.
+    /// The peer's goodbye, how it broke the protocol, or that it is gone.
     End(LinkEnd),
 }
 
@@ -199,6 +198,14 @@ impl Shared {
         })
     }
 
+    /// The connection is gone. No pump has credit now, so none waits for a local sender.
+    pub(super) fn disconnected(&self) {
+        self.with(|core| {
+            core.wire.disconnected();
+            self.mark_all(core);
+        });
+    }
+
     fn mark_all(&self, core: &Core) {
         (0u16..)
             .take(core.ports.len())
@@ -239,8 +246,9 @@ impl Shared {
                     }
                     Event::Resumed => return Heard::Resumed,
                     event => {
-                        if let Some(goodbye) = self.denied(core, &event) {
-                            return Heard::End(LinkEnd::Closed(goodbye));
+                        if let Some((channel, why)) = self.denied(core, &event) {
+                            core.wire.deny(channel, Denial::NotAllowed, &why);
+                            continue;
                         }
                         let is_outcome = matches!(event, Event::Settled { .. });
                         if let Some(key) = core.act(event) {
@@ -255,9 +263,8 @@ impl Shared {
         })
     }
 
-    /// What is said to a peer that has opened a channel on which it may not send. It ends the link: the wire has no
-    /// word to refuse a channel alone.
-    fn denied(&self, core: &Core, event: &Event) -> Option<Goodbye> {
+    /// Why a channel that the peer has opened is refused, if it is.
+    fn denied(&self, core: &Core, event: &Event) -> Option<(ReceiveId, String)> {
         let Event::Opened(id) = event else {
             return None;
         };
@@ -266,8 +273,10 @@ impl Shared {
             return None;
         }
         let peer = &self.gate.peer;
-        let reason = format!("{peer:?} may not send on channel {channel:?} here");
-        Some(Goodbye::new(Code::Refused, &reason))
+        Some((
+            *id,
+            format!("{peer:?} may not send on channel {channel:?} here"),
+        ))
     }
 
     /// Brings the driver the next connection of the session. Returns one that it did not come to take.

@@ -318,7 +318,7 @@ mod tests {
     fn a_type_is_its_byte() {
         for byte in 0..=u8::MAX {
             let kind = FrameType::from_byte(byte);
-            assert_eq!(kind.is_some(), (1..=18).contains(&byte));
+            assert_eq!(kind.is_some(), (1..=19).contains(&byte));
             assert!(kind.is_none_or(|kind| kind.byte() == byte));
         }
     }

@@ -25,6 +25,7 @@ mod input;
 mod life;
 mod limits;
 mod link;
+mod message;
 mod orders;
 mod output;
 mod ready;

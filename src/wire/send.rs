@@ -18,6 +18,7 @@ use super::{
     event::{MessageType, Outcome, Settlement},
     frame::{End, Frame},
     limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
+    message::{Message, Stage, Withdraw},
     output::Output,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct SendChannel {
     messages_begun: u64,
     /// The sum of message bytes generated, as the peer counts them.
     bytes_sent: u64,
+    /// The sum of the bytes of all messages begun: the peer cannot have had more.
+    bytes_begun: u64,
     messages: VecDeque<Message>,
     /// The last message whose outcome is known.
     heard: u64,
@@ -57,47 +60,6 @@ pub(super) struct SendChannel {
     peer_closed: bool,
 }
 
-/// A message whose outcome is open.
-#[derive(Debug)]
-struct Message {
-    sequence: u64,
-    bytes: Bytes,
-    stage: Stage,
-    /// A socket took its last byte on some connection, and the peer has not said that it did not arrive.
-    left: bool,
-    withdraw: Withdraw,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Not all chunks were generated; `begun` says whether one was.
-    Waiting { offset: usize, begun: bool },
-    /// All were; the last byte is there in the output stream.
-    Sent { end: u64 },
-    /// It had arrived when the last connection broke.
-    Arrived,
-    /// It was withdrawn before its end: it cannot be taken.
-    Cut,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Withdraw {
-    No,
-    Asked,
-    /// Said on this connection.
-    Said,
-}
-
-impl Message {
-    fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { .. })
-    }
-
-    fn has_left(&self, written: u64) -> bool {
-        self.left || matches!(self.stage, Stage::Sent { end } if end <= written)
-    }
-}
-
 impl SendChannel {
     pub(super) fn new(name: String, message_type: MessageType) -> Self {
         Self {
@@ -110,6 +72,7 @@ impl SendChannel {
             bytes_granted: 0,
             messages_begun: 0,
             bytes_sent: 0,
+            bytes_begun: 0,
             messages: VecDeque::new(),
             heard: 0,
             owed: 0,
@@ -146,16 +109,9 @@ impl SendChannel {
             "no message begins beyond the peer's grant"
         );
         self.messages_begun += 1;
-        self.messages.push_back(Message {
-            sequence: self.messages_begun,
-            bytes,
-            stage: Stage::Waiting {
-                offset: 0,
-                begun: false,
-            },
-            left: false,
-            withdraw: Withdraw::No,
-        });
+        self.bytes_begun += bytes.len() as u64;
+        self.messages
+            .push_back(Message::new(self.messages_begun, bytes));
         self.messages_begun
     }
 
@@ -263,10 +219,7 @@ impl SendChannel {
         self.note_left(written);
         for message in &mut self.messages {
             if message.stage != Stage::Arrived {
-                message.stage = Stage::Waiting {
-                    offset: 0,
-                    begun: false,
-                };
+                message.stage = Stage::UNSAID;
             }
             if message.withdraw == Withdraw::Said {
                 message.withdraw = Withdraw::Asked;
@@ -296,7 +249,8 @@ impl SendChannel {
             && !self.peer_closed
             && (self.heard..=self.messages_begun).contains(&arrived)
             && messages >= self.messages_begun
-            && bytes >= arrived_bytes;
+            && bytes >= arrived_bytes
+            && arrived_bytes <= self.bytes_begun;
         // What never left cannot have arrived, and what had arrived has not gone again.
         let credible = self.messages.iter().all(|message| {
             if message.sequence <= arrived {

@@ -73,7 +73,7 @@ impl Conversation {
         let proxy = match tokio::time::timeout(PATIENCE, place).await {
             Ok(Ok(proxy)) => proxy,
             Ok(Err(_)) => panic!("it went wrong: {what}"),
-            Err(tokio::time::error::Elapsed { .. }) => panic!("it did not come to an end: {what}"),
+            Err(late) => panic!("it did not come to an end, {late}: {what}"),
         };
         proxy.faults()
     }

@@ -54,9 +54,9 @@ fn a_job_over_tls_is_done_by_workers_of_its_authority_and_by_nobody_else() {
         secure_worker(&address, &scratch.path("worker-1")),
         secure_worker(&address, &scratch.path("worker-2")),
     ];
-    workers.iter().for_each(|worker| {
+    for worker in &workers {
         worker.wait_for("joined");
-    });
+    }
     running.feed(numbers(200));
     let finished = running
         .finish()

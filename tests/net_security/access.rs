@@ -1,10 +1,11 @@
 //! What a peer may do with which channels.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use handover::net::{
-    Access, Code,
+    Access,
     Direction::{FromPeer, ToPeer},
-    LinkEnd, NetError,
+    NetError,
 };
 
 use crate::{
@@ -40,22 +41,19 @@ async fn a_peer_that_opens_a_channel_that_it_may_not_is_refused_by_name() {
         // It is not what a peer calls itself that counts.
         let (a, b) = pair_of(authority.config(peer).name("worker-1"), coordinator).await;
         let tx = a.sender(channel).unwrap();
-        let end = soon("the end", a.closed()).await;
-        let LinkEnd::PeerClosed(goodbye) = &end else {
-            panic!("{end}")
-        };
-        assert_eq!(goodbye.code(), Code::Refused);
-        assert_eq!(
-            goodbye.reason(),
-            format!("{peer:?} may not send on channel {channel:?} here")
-        );
-        let end = soon("the end", b.closed()).await;
-        assert!(
-            matches!(&end, LinkEnd::Closed(said) if said == goodbye),
-            "{end}"
-        );
         let error = soon("a send", tx.send_async(Bytes::from_static(b"x"))).await;
-        assert_eq!(error.unwrap_err().into_inner(), "x");
+        let error = error.unwrap_err();
+        let reason = error.poison().unwrap().to_string();
+        assert_eq!(
+            reason,
+            format!(
+                "the peer refuses the channel: {peer:?} may not send on channel {channel:?} here"
+            )
+        );
+        assert_eq!(error.into_inner(), "x");
+        // The link goes on with what it may.
+        assert!(b.closed().now_or_never().is_none());
+        assert!(a.closed().now_or_never().is_none());
     }
 }
 
@@ -91,10 +89,8 @@ async fn a_dialer_s_rules_hold_as_a_listener_s_do_and_on_plain_tcp_the_given_nam
     let dialer = config().access(Access::new().allow("coordinator", ToPeer, "*"));
     let (a, b) = pair_of(dialer, config().name("coordinator")).await;
     a.sender("anything").unwrap();
-    let _tx = b.sender("results").unwrap();
-    let end = soon("the end", b.closed()).await;
-    assert!(
-        matches!(&end, LinkEnd::PeerClosed(goodbye) if goodbye.reason().contains("\"results\"")),
-        "{end}"
-    );
+    let tx = b.sender("results").unwrap();
+    soon("the refusal", tx.closed_async()).await;
+    let reason = tx.poison_reason().unwrap().to_string();
+    assert!(reason.contains("\"results\""), "{reason}");
 }

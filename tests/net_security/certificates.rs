@@ -162,7 +162,7 @@ async fn only_the_peer_that_is_expected_is_met() {
         ("coord*", true),
         ("*", true),
         ("192.0.2.8", false),
-        ("coordinato", false),
+        ("coord", false),
         ("worker", false),
         ("worker*", false),
         ("no name\n", false),

@@ -100,7 +100,10 @@ async fn a_connection_that_is_cut_is_a_lost_link_and_each_message_has_its_outcom
         let (listener, address) = listen(authority.config("coordinator").reconnect(false)).await;
         let (begins, carrying) = line(address).await;
         let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
-        let dial = handover::net::dial(begins, authority.config("worker").reconnect(false));
+        let dial = Box::pin(handover::net::dial(
+            begins,
+            authority.config("worker").reconnect(false),
+        ));
         let (a, b) = soon("the handshake", async { tokio::join!(dial, accept) }).await;
         let a = a.unwrap();
         let (tx, rx) = channel_over(&a, &b, "units");
@@ -157,7 +160,8 @@ async fn a_message_of_which_the_last_bytes_never_left_comes_back() {
         stream
     };
     let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
-    let (link, mut puppet) = soon("the handshake", async { tokio::join!(accept, puppet) }).await;
+    let both = Box::pin(async { tokio::join!(accept, puppet) });
+    let (link, mut puppet) = soon("the handshake", both).await;
     let tx = link.sender("units").unwrap();
     let mut grant = Vec::new();
     Frame::Grant {

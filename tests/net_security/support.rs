@@ -141,9 +141,7 @@ pub async fn raw_dial(
 ) -> io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("whoever").unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
+    Box::pin(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
 }
 
 #[derive(Debug)]

@@ -63,7 +63,8 @@ impl Ledger {
 
     pub fn content(channel: u32, sequence: u64, size: usize) -> Vec<u8> {
         let salt = usize::try_from(sequence).unwrap() * 7 + channel as usize * 31;
-        (0..size).map(|at| ((at + salt) % 251) as u8).collect()
+        let byte = |at: usize| u8::try_from((at + salt) % 251).unwrap();
+        (0..size).map(byte).collect()
     }
 
     pub fn begin(&mut self, channel: u32, sequence: u64, size: usize) {

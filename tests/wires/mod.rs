@@ -123,3 +123,27 @@ pub fn open_channel(from: &mut Link, to: &mut Link, name: &str) -> (SendId, Rece
     pass(from, to);
     (send, to.find(name).unwrap())
 }
+
+/// The connection is cut between two sides, and made anew: what was under way is lost.
+pub fn reconnect(dialer: &mut Link, listener: &mut Link) {
+    assert!(dialer.reconnect());
+    let mut connection = Link::listener(settings("listener"));
+    let heard = pass(dialer, &mut connection);
+    assert!(matches!(heard[..], [Event::Resume(_)]));
+    listener.resume(connection).unwrap();
+    assert_eq!(pass(listener, dialer)[0], Event::Resumed);
+}
+
+/// Carries all that both have to say, until neither has anything; returns what the first and the second hear.
+pub fn exchange(a: &mut Link, b: &mut Link) -> (Vec<Event>, Vec<Event>) {
+    let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
+    loop {
+        let forth = take_output(a);
+        let back = take_output(b);
+        if forth.is_empty() && back.is_empty() {
+            return (at_a, at_b);
+        }
+        at_b.extend(feed(b, &forth, &[usize::MAX]).unwrap());
+        at_a.extend(feed(a, &back, &[usize::MAX]).unwrap());
+    }
+}

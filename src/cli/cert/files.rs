@@ -52,8 +52,9 @@ pub fn write_all(directory: &Path, files: &[New<'_>], force: bool) -> Result<(),
         let path = directory.join(file.name);
         if let Err(error) = write(&path, file, force) {
             if !force {
-                made.iter()
-                    .for_each(|path| drop(std::fs::remove_file(path)));
+                for path in &made {
+                    let _ = std::fs::remove_file(path);
+                }
             }
             return Err(match error.kind() {
                 io::ErrorKind::AlreadyExists => taken(&path),

@@ -127,7 +127,9 @@ impl Tls {
         expected: Option<&str>,
     ) -> Result<(Stream, PeerIdentity), super::NetError> {
         let acceptor = TlsAcceptor::from(Arc::clone(&self.0.server));
-        let stream = acceptor.accept(stream).await.map_err(explain)?;
+        // In a box: it has the whole connection in it, and so would all futures that wait for it.
+        let accepted = Box::pin(acceptor.accept(stream));
+        let stream = accepted.await.map_err(explain)?;
         let (stream, identity) = admitted(stream.into())?;
         // The peer's HELLO has been asked for and nothing said yet; a dialer checks in the handshake already.
         if let Some(expected) = expected.filter(|expected| !identity.is_for(expected)) {
@@ -150,7 +152,8 @@ impl Tls {
         // It is neither sent nor checked: who the listener is was said by `expected`.
         let nobody = ServerName::try_from("handover.invalid").map_err(TlsError::other)?;
         let connector = TlsConnector::from(Arc::new(config));
-        let stream = connector.connect(nobody, stream).await.map_err(explain)?;
+        let connected = Box::pin(connector.connect(nobody, stream));
+        let stream = connected.await.map_err(explain)?;
         admitted(stream.into())
     }
 }
