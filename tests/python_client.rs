@@ -220,6 +220,30 @@ fn the_tests_of_the_client_pass() {
     assert!(said.contains("\nOK\n") || said.ends_with("OK\n"), "{said}");
 }
 
+#[test]
+fn the_client_is_typed() {
+    let Some(mut python) = python() else { return };
+    let found = python.args(["-m", "mypy", "--version"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no mypy for python3 here");
+        return;
+    }
+    let output = Command::new("python3")
+        .args([
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-incremental",
+            "handover_worker",
+            "tests",
+        ])
+        .current_dir(client())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
+
 /// The commands of a page that need Python, each with what the page says it prints.
 fn shown_on(page: &str) -> Vec<(String, String)> {
     let mut shown: Vec<(String, String)> = Vec::new();
