@@ -28,6 +28,7 @@ fn python() -> Option<Command> {
 }
 
 /// Every type of frame, and what it is in the client's words.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn frames() -> Vec<(Frame<'static>, String)> {
     let max = u64::MAX;
     let hello = Hello {
