@@ -73,6 +73,11 @@ pub struct GuideToRehearsing;
 #[doc = include_str!("../docs/guide/actors.md")]
 pub struct GuideToActors;
 
+/// The examples of the guide's page on other machines, likewise.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../docs/guide/remote.md")]
+pub struct GuideToRemoteChannels;
+
 /// And those of the guide's page on observing.
 #[cfg(all(doctest, feature = "observe"))]
 #[doc = include_str!("../docs/guide/observe.md")]

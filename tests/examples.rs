@@ -13,6 +13,9 @@ use std::{
 /// Building included: on a fresh machine that is nearly all of it.
 const DEADLINE: Duration = Duration::from_mins(5);
 
+/// Those that need the feature `net`.
+const NET: [&str; 1] = ["remote"];
+
 /// Some of the examples look at a clock, so they run one at a time.
 static RUNS: Mutex<()> = Mutex::new(());
 
@@ -21,6 +24,20 @@ fn run(example: &str, arguments: &[&str]) -> String {
     let _runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--example", example]);
+    if NET.contains(&example) {
+        // Those of this build, so that nothing is built twice.
+        let all = cfg!(all(
+            feature = "cli",
+            feature = "bench",
+            feature = "observe",
+            feature = "tracing"
+        ));
+        command.args(if all {
+            &["--all-features"][..]
+        } else {
+            &["--features", "net"]
+        });
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -97,6 +114,12 @@ fn an_example_whose_output_is_certain_prints_what_its_head_shows() {
         assert!(!shown.is_empty(), "{example} shows nothing");
         assert_eq!(run(example, &[]), shown, "{example}");
     }
+}
+
+#[test]
+#[cfg(feature = "net")]
+fn orders_go_to_cooks_in_other_programs() {
+    assert_eq!(run("remote", &[]), shown("remote"));
 }
 
 #[test]

@@ -11,9 +11,15 @@ use futures_util::FutureExt;
 use handover::{
     channel,
     channel::{RecvError, SendError},
-    net::{self, LinkEnd, Listener},
+    net::{self, Code, LinkEnd, Listener},
     select_async,
+    wire::{self, Frame},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 use links::{channel_over, config, is_pending, listen, pair, settle, soon};
 
 fn bytes(text: &'static str) -> Bytes {
@@ -144,6 +150,71 @@ async fn poison_crosses_with_its_reason() {
             assert_eq!(error, SendError::Poisoned(bytes("one"), reason));
         }
     }
+}
+
+/// What a listener answers to this HELLO, until it closes the connection.
+async fn goodbye_to(address: std::net::SocketAddr, hello: wire::Hello<'_>) -> Code {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut bytes = links::preamble(wire::VERSION, wire::VERSION_MIN);
+    Frame::Hello(hello).encode(&mut bytes);
+    stream.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    soon("the answer", stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
+    let mut rest = &answer[wire::PREAMBLE_BYTES..];
+    while let Some((frame, length)) = Frame::decode(rest).unwrap() {
+        if let Frame::Goodbye(goodbye) = frame {
+            return goodbye.code();
+        }
+        rest = &rest[length..];
+    }
+    panic!("no goodbye")
+}
+
+/// Whoever is late, or guesses, does not touch the connection that is there.
+#[tokio::test]
+async fn a_connection_that_is_none_of_the_session_is_turned_away_and_the_link_lives_on() {
+    let (listener, address) = listen(config()).await;
+    let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+    let both = async { tokio::join!(net::dial(address, config()), accept) };
+    let (dialed, accepted) = soon("the handshake", both).await;
+    let dialed = dialed.unwrap();
+    let serving = tokio::spawn(async move {
+        loop {
+            let incoming = listener.accept().await.unwrap();
+            tokio::spawn(incoming.handshake());
+        }
+    });
+    let hello = wire::Hello {
+        session: dialed.peer().session,
+        incarnation: accepted.peer().incarnation,
+        epoch: 2,
+        lease_ms: 30_000,
+        message_bytes: 1 << 20,
+        channels: 16,
+        name: "late",
+        token: b"",
+    };
+    let (tx, rx) = channel_over(&dialed, &accepted, "units");
+    let exchange = async || {
+        let both = async { tokio::join!(tx.send_async(bytes("one")), rx.recv_async()) };
+        let (sent, received) = soon("a message", both).await;
+        sent.unwrap();
+        assert_eq!(received.unwrap(), "one");
+    };
+    exchange().await;
+    let guessed = wire::Hello {
+        session: hello.session ^ 1,
+        ..hello
+    };
+    assert_eq!(goodbye_to(address, guessed).await, Code::UnknownSession);
+    exchange().await;
+    // A new session that has the number of another is another link, which nobody keeps here.
+    let again = wire::Hello { epoch: 1, ..hello };
+    assert_eq!(goodbye_to(address, again).await, Code::Done);
+    exchange().await;
+    serving.abort();
 }
 
 /// The peer's process is gone, and another listens where it was: what had crossed is in doubt, and what had not is its

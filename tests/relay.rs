@@ -21,7 +21,7 @@ async fn relay() -> Relay {
     let once = || config().reconnect(false);
     let (source, entry) = pair_of(once(), once()).await;
     let (exit, sink) = pair_of(once(), once()).await;
-    let (inside, outside) = handover::channel();
+    let (inside, outside) = handover::channel::<Bytes>();
     entry.carry_into("units", inside).unwrap();
     exit.carry_from("units", outside).unwrap();
     Relay {

@@ -13,12 +13,13 @@ use std::{
 
 use super::{
     end::LinkEnd,
+    message,
     port::{Port, Routes},
     road::AtTheDoor,
 };
 use crate::{
     channel::Reason,
-    wire::{Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId, SendId},
+    wire::{Denial, Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId, SendId},
 };
 
 /// One pump: the future that moves the messages of one local end.
@@ -68,6 +69,8 @@ pub(super) struct Core {
     pub(super) pumps: Vec<Option<Pump>>,
     pub(super) sends: Routes,
     pub(super) receives: Routes,
+    /// See [`Link::last_unreadable`](super::Link::last_unreadable).
+    pub(super) unreadable: Option<String>,
 }
 
 /// What became of a message that this side sent.
@@ -76,6 +79,9 @@ pub(super) enum Verdict {
     Taken,
     /// Nobody waits for it any more.
     Declined,
+    /// Who had it gave it back.
+    Returned,
+    /// It did not come to anybody, and will not.
     NotTaken,
     InDoubt,
 }
@@ -94,6 +100,7 @@ impl Core {
             pumps: Vec::new(),
             sends: Routes::default(),
             receives: Routes::default(),
+            unreadable: None,
         }
     }
 
@@ -141,10 +148,23 @@ impl Core {
         Ok(())
     }
 
-    /// Ties a waiting port to the channel that the peer opened.
+    /// Ties a waiting port to the channel that the peer opened, or refuses that if its messages are others than the port
+    /// receives.
     pub(super) fn bind(&mut self, key: u16, id: ReceiveId) {
         let closed = self.wire.is_sender_closed(id);
-        if let Some(Port::In(port)) = self.port_mut(key) {
+        let theirs = self.wire.message_type(id).cloned().unwrap_or_default();
+        let mut mismatch = None;
+        if let Some(Port::In(port)) = self.port_mut(key)
+            && port.message_type != theirs
+        {
+            let reason = message::mismatch(&port.name, &theirs, &port.message_type);
+            port.closed = true;
+            port.poison = Some(reason.as_str().into());
+            mismatch = Some(reason);
+        }
+        if let Some(reason) = mismatch {
+            self.wire.deny(id, Denial::Mismatch, &reason);
+        } else if let Some(Port::In(port)) = self.port_mut(key) {
             port.id = Some(id);
             port.closed = closed;
             self.receives.set(id.number(), key);
@@ -157,7 +177,7 @@ impl Core {
             Event::Opened(id) => {
                 let name = self.wire.name(id)?;
                 let key = self.ports.iter().position(
-                    |port| matches!(port, Some(Port::In(port)) if port.id.is_none() && port.name == name),
+                    |port| matches!(port, Some(Port::In(port)) if port.id.is_none() && !port.closed && port.name == name),
                 )?;
                 let key = u16::try_from(key).ok()?;
                 self.bind(key, id);
@@ -245,7 +265,7 @@ impl Core {
             .any(|port| matches!(port, Port::Out(port) if !port.closed && port.under_way.is_some()))
     }
 
-    /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`].
+    /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`](super::port::InPort::is_patient).
     pub(super) fn patient(&self) -> impl Iterator<Item = u16> {
         (0u16..)
             .zip(&self.ports)

@@ -220,26 +220,25 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    /// Goes on on a connection that a listener has brought. The one before, which may not know yet that it is none any
-    /// more, is closed first.
+    /// Goes on on a connection that a listener has brought, if it is one of this session. The one before, which may not
+    /// know yet that it is none any more, is closed, and not read again.
     fn open_the_door(&mut self, next: AtTheDoor) {
-        self.abandon();
         let AtTheDoor {
             wire,
-            stream,
+            mut stream,
             place,
         } = next;
+        self.unheard = true;
         match self.shared.with(|core| core.wire.resume(wire)) {
             Ok(()) => {
+                self.abandon();
                 self.stream = Some(stream);
                 self.place = place;
                 // It has just been heard of.
                 self.shared.tick(self.began.elapsed());
-                self.unheard = true;
             }
+            // An old one that comes late, or no one's: what is there is not touched.
             Err(mut refused) => {
-                self.shared.with(|core| core.wire.disconnected());
-                let mut stream = stream;
                 tokio::spawn(async move { last_word(&mut refused, &mut stream).await });
             }
         }
@@ -350,6 +349,9 @@ impl Driver {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
         };
+        if !stream.may_be_read(context) {
+            return ControlFlow::Continue(false);
+        }
         let stream = Pin::new(stream);
         let read = self.shared.with(|core| {
             let mut buffer = ReadBuf::new(core.wire.input());
@@ -392,7 +394,7 @@ impl Driver {
             // The last word is to be said once more, and the peer's to be heard, while there is time.
             parting.shut = false;
         }
-        self.shared.with(|core| core.wire.disconnected());
+        self.shared.disconnected();
         self.dial();
         ControlFlow::Continue(true)
     }

@@ -63,6 +63,46 @@ pub enum NetError {
     /// The channel could not be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
+    /// The peer shares no channel of that name.
+    #[error(
+        "the peer shares no channel {channel:?}: see to its spelling, or wait until its owner has made it"
+    )]
+    NotShared {
+        /// The channel.
+        channel: String,
+    },
+    /// The peer's access rules do not allow this side the end.
+    #[error(
+        "the peer does not let this side {} on its channel {channel:?}: its access rules do not allow it",
+        if *.is_to_send { "send" } else { "receive" }
+    )]
+    NotAllowedThere {
+        /// The channel.
+        channel: String,
+        /// Whether a sending end was asked for.
+        is_to_send: bool,
+    },
+    /// The messages of the peer's channel are of another type, or of another version of it.
+    #[error("the messages of the peer's channel {channel:?} are {theirs}, not {ours}")]
+    Mismatch {
+        /// The channel.
+        channel: String,
+        /// What this side has asked for, with its version.
+        ours: String,
+        /// What they are, with the version.
+        theirs: String,
+    },
+    /// The peer cannot give the end for another reason.
+    #[error("the peer cannot give an end of its channel {channel:?}: {reason}")]
+    NotGiven {
+        /// The channel.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+    /// The peer gives no ends of its channels any more.
+    #[error("the peer shares no channels over this link any more")]
+    NoHub,
     /// The link has ended.
     #[error("the link has ended: {0}")]
     Ended(LinkEnd),

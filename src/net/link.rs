@@ -7,16 +7,19 @@ use bytes::Bytes;
 use super::{
     access::{Direction, Gate},
     admission::Place,
+    asking::Desk,
     config::Config,
     driver::Driver,
     end::{LinkEnd, NetError},
-    pump,
+    message::{Message, type_of},
+    pump::{self, Local},
     road::{Dialer, Registry, Road},
     shared::Shared,
     tls::{PeerIdentity, Stream},
 };
 use crate::{
     channel::{Receiver, Sender, channel},
+    process::{InToken, Network, OutToken},
     wire::{Counters, Goodbye, Link as WireLink},
 };
 
@@ -56,6 +59,7 @@ pub struct Link(Arc<Handle>);
 struct Handle {
     shared: Arc<Shared>,
     peer: Peer,
+    desk: Desk,
 }
 
 impl Drop for Handle {
@@ -136,6 +140,7 @@ impl Link {
         let handle = Handle {
             shared: Arc::clone(&shared),
             peer,
+            desk: Desk::default(),
         };
         (Self(Arc::new(handle)), shared)
     }
@@ -160,6 +165,20 @@ impl Link {
     /// [`NetError::NotAllowed`] if the rules of this side do not allow it to the peer; [`NetError::Ended`] if the
     /// link has ended.
     pub fn sender(&self, channel: &str) -> Result<Sender<Bytes>, NetError> {
+        self.sender_of(channel)
+    }
+
+    /// As [`sender`](Self::sender), for messages of a type.
+    ///
+    /// If the other end receives another type, or another version of it, no message crosses: both ends are poisoned, and
+    /// the reason names both types. A message that cannot be encoded here, or decoded there, goes back to its sender
+    /// ([`SendError::Returned`](crate::channel::SendError::Returned)), and the channel lives on; see
+    /// [`last_unreadable`](Self::last_unreadable).
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn sender_of<M: Message>(&self, channel: &str) -> Result<Sender<M>, NetError> {
         let (sender, source) = channel_pair();
         self.carry_from(channel, source)?;
         Ok(sender)
@@ -176,9 +195,97 @@ impl Link {
     ///
     /// As for [`sender`](Self::sender).
     pub fn receiver(&self, channel: &str) -> Result<Receiver<Bytes>, NetError> {
+        self.receiver_of(channel)
+    }
+
+    /// As [`receiver`](Self::receiver), for messages of a type; see [`sender_of`](Self::sender_of).
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn receiver_of<M: Message>(&self, channel: &str) -> Result<Receiver<M>, NetError> {
         let (target, receiver) = channel_pair();
         self.carry_into(channel, target)?;
         Ok(receiver)
+    }
+
+    /// Opens `channel` to send on, for a process of `network`: a token as that of a channel of the network, which it
+    /// becomes. The far end has it as [`inlet`](Self::inlet), or as [`receiver_of`](Self::receiver_of).
+    ///
+    /// Reports say that the other end is held by the peer over a link. The channel is open: a wait on it is never called
+    /// a deadlock, for the network cannot know what is at the peer. Nothing crosses before the network runs.
+    ///
+    /// The link is driven by the tokio runtime on which it was made, which must go on to run: a runtime of several threads
+    /// does so by itself while [`Network::run`] blocks the thread that calls it; on a runtime of one thread the network
+    /// is to be run by [`Network::run_async`], inside of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn outlet<M: Message>(
+        &self,
+        network: &mut Network,
+        channel: &str,
+    ) -> Result<OutToken<M>, NetError> {
+        self.check(Direction::ToPeer, channel)?;
+        self.outlet_as(network, channel, channel)
+    }
+
+    /// As [`outlet`](Self::outlet), on the wire channel `wire`.
+    pub(super) fn outlet_as<M: Message>(
+        &self,
+        network: &mut Network,
+        channel: &str,
+        wire: &str,
+    ) -> Result<OutToken<M>, NetError> {
+        let mut token = None;
+        self.hold_receiver(wire, || {
+            let (out, into) = network.channel(channel);
+            token = Some(out);
+            let (end, outside) = into.take_out_for(&self.holder());
+            Local::new(end).outside(Some(outside))
+        })?;
+        token.ok_or(NetError::Ended(LinkEnd::Aborted))
+    }
+
+    /// Opens `channel` to receive on, for a process of `network`; see [`outlet`](Self::outlet).
+    ///
+    /// # Errors
+    ///
+    /// As for [`sender`](Self::sender).
+    pub fn inlet<M: Message>(
+        &self,
+        network: &mut Network,
+        channel: &str,
+    ) -> Result<InToken<M>, NetError> {
+        self.check(Direction::FromPeer, channel)?;
+        self.inlet_as(network, channel, channel)
+    }
+
+    /// As [`inlet`](Self::inlet), on the wire channel `wire`.
+    pub(super) fn inlet_as<M: Message>(
+        &self,
+        network: &mut Network,
+        channel: &str,
+        wire: &str,
+    ) -> Result<InToken<M>, NetError> {
+        let mut token = None;
+        self.hold_sender(wire, || {
+            let (out, into) = network.channel(channel);
+            token = Some(into);
+            let (end, outside) = out.take_out_for(&self.holder());
+            Local::new(end).outside(Some(outside))
+        })?;
+        token.ok_or(NetError::Ended(LinkEnd::Aborted))
+    }
+
+    /// Who holds the far end of what is a port here, for reports.
+    pub(super) fn holder(&self) -> String {
+        format!("peer `{}` over a link", self.0.peer.name)
+    }
+
+    pub(super) fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// Opens `channel` to send on, and lets the link take the messages from `source`.
@@ -189,11 +296,24 @@ impl Link {
     /// # Errors
     ///
     /// As for [`sender`](Self::sender).
-    pub fn carry_from(&self, channel: &str, source: Receiver<Bytes>) -> Result<(), NetError> {
-        let shared = &self.0.shared;
+    pub fn carry_from<M: Message>(
+        &self,
+        channel: &str,
+        source: Receiver<M>,
+    ) -> Result<(), NetError> {
         self.check(Direction::ToPeer, channel)?;
-        shared.open_out(channel, |key| {
-            pump::outbound(Arc::clone(shared), key, source)
+        self.hold_receiver(channel, || Local::new(source))
+    }
+
+    /// Opens the wire channel to send on what comes from a local end, which is made if the channel can be opened.
+    pub(super) fn hold_receiver<M: Message>(
+        &self,
+        wire: &str,
+        local: impl FnOnce() -> Local<Receiver<M>>,
+    ) -> Result<(), NetError> {
+        let shared = &self.0.shared;
+        shared.open_out(wire, type_of::<M>(), |key| {
+            pump::outbound(Arc::clone(shared), key, local())
         })
     }
 
@@ -206,16 +326,31 @@ impl Link {
     /// # Errors
     ///
     /// As for [`sender`](Self::sender).
-    pub fn carry_into(&self, channel: &str, target: Sender<Bytes>) -> Result<(), NetError> {
-        let shared = &self.0.shared;
+    pub fn carry_into<M: Message>(&self, channel: &str, target: Sender<M>) -> Result<(), NetError> {
         self.check(Direction::FromPeer, channel)?;
-        shared.open_in(channel, |key| {
-            pump::inbound(Arc::clone(shared), key, target)
+        self.hold_sender(channel, || Local::new(target))
+    }
+
+    /// Opens the wire channel to receive for a local end, which is made if the channel can be opened.
+    pub(super) fn hold_sender<M: Message>(
+        &self,
+        wire: &str,
+        local: impl FnOnce() -> Local<Sender<M>>,
+    ) -> Result<(), NetError> {
+        let shared = &self.0.shared;
+        shared.open_in(wire, type_of::<M>(), |key| {
+            pump::inbound(Arc::clone(shared), key, local())
         })
     }
 
+    /// The last message that could not be encoded or decoded on this side, in words. Its sender has it back.
+    #[must_use]
+    pub fn last_unreadable(&self) -> Option<String> {
+        self.0.shared.with(|core| core.unreadable.clone())
+    }
+
     /// Whether this side's rules allow the peer to use `channel`.
-    fn check(&self, direction: Direction, channel: &str) -> Result<(), NetError> {
+    pub(super) fn check(&self, direction: Direction, channel: &str) -> Result<(), NetError> {
         if self.0.shared.gate.allows(direction, channel) {
             return Ok(());
         }
@@ -239,6 +374,11 @@ impl Link {
         result.ok().flatten().unwrap_or(LinkEnd::Aborted)
     }
 
+    /// Why the link has ended, or is about to; `None` while it has not.
+    pub(super) fn has_ended(&self) -> Option<LinkEnd> {
+        self.0.shared.with(|core| core.parting.clone())
+    }
+
     /// Ends the link in good order, and waits for the end.
     ///
     /// What was taken is confirmed, then the peer is told `goodbye`. Messages that had not left in whole fail
@@ -253,7 +393,8 @@ impl Link {
         self.closed().await;
     }
 
-    /// Ends the link at once, without a word to the peer.
+    /// Ends the link at once, without a word to the peer. A peer that would [go on](Config::reconnect) on another
+    /// connection learns of it when it has made one, or when its lease is over.
     pub fn abort(&self) {
         self.0.shared.order(|orders| orders.abort = true);
     }
@@ -266,7 +407,7 @@ impl Link {
 }
 
 /// So that the function does not hide behind the parameter `channel`.
-fn channel_pair() -> (Sender<Bytes>, Receiver<Bytes>) {
+fn channel_pair<M>() -> (Sender<M>, Receiver<M>) {
     channel()
 }
 

@@ -33,6 +33,13 @@
 //! peers on one machine, and anywhere else only if [`Config::plain_off_loopback`] says so. [`Access`] says which
 //! peers may use which channels. A listener takes in only so many peers at a time, and so fast; others wait.
 //!
+//! # When a connection breaks
+//!
+//! That is not an error yet. A link is a *session*, which goes on on another connection: the dialer makes it, again and
+//! again with longer pauses, until the [lease](Config::lease) is over in which nothing was heard of the peer. What had not
+//! arrived is sent again, what had is not, and each outcome is told. While the peer is silent for more than half the lease
+//! none of its messages is taken, for soon it may give up. [`Config::reconnect`] turns this off.
+//!
 //! # When a link ends
 //!
 //! However it ends, every local end that it held is dropped, so that local peers see it as disconnected, and
@@ -46,20 +53,23 @@
 //!
 //! # A receive that is given up
 //!
-//! When a local receiver waits, the link grants one message. If that receive is then dropped, the grant
-//! stands: at most that one message may cross, and waits in the link until a process receives on the channel;
-//! its sender is not released before. It is not lost: if the link ends first, the sender has it back or in
-//! doubt.
+//! When a local receiver waits, the link grants one message. If that receive is then dropped, the grant stands, and at
+//! most that one message may cross. Nobody waits for it, so it is *declined*: its sender waits on as if it had never
+//! crossed, and an alternation that sent it looks at all its guards again. Nothing waits in a link for somebody to come.
 
 mod access;
 mod admission;
+mod asking;
 mod config;
 mod core;
 mod driver;
 mod end;
+mod ends;
 mod handshake;
+mod hub;
 mod identity;
 mod link;
+mod message;
 mod port;
 mod pump;
 mod road;
@@ -72,7 +82,9 @@ pub use access::{Access, Direction};
 pub use config::Config;
 pub use end::{LinkEnd, NetError, PlainOffLoopback};
 pub use handshake::{Incoming, Listener, Usage, dial};
+pub use hub::Hub;
 pub use link::{Link, Peer};
+pub use message::{CodecError, Message};
 pub use tls::{PeerIdentity, Tls, TlsError, TlsSetupError};
 
 pub use crate::wire::{Code, Counters, Goodbye, Limits, Token, TokenTooLong, Violation};

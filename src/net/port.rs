@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::{
     channel::Reason,
-    wire::{ReceiveId, SendId, Settlement},
+    wire::{MessageType, ReceiveId, SendId, Settlement},
 };
 
 /// What the driver tells the pump of one local end.
@@ -36,6 +36,8 @@ pub(super) struct OutPort {
 #[derive(Debug)]
 pub(super) struct InPort {
     pub(super) name: String,
+    /// What messages are received here.
+    pub(super) message_type: MessageType,
     /// `None` until the peer opens the channel.
     pub(super) id: Option<ReceiveId>,
     /// A message is granted and has not arrived.

@@ -13,9 +13,14 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{core::Verdict, shared::Shared};
+use super::{
+    core::Verdict,
+    message::{self, CodecError, Message},
+    shared::Shared,
+};
 use crate::{
     channel::{Held, OfferError, Reason, Receiver, Sender},
+    process::Outside,
     wire::Settlement,
 };
 
@@ -23,39 +28,56 @@ use crate::{
 /// is declined too. If it takes longer, both offer once more.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Takes messages from `source` when the peer waits for one, and sends them.
-pub(super) async fn outbound(shared: Arc<Shared>, key: u16, source: Receiver<Bytes>) {
+/// A local end that a link holds.
+pub(super) struct Local<E> {
+    end: E,
+    /// Whether others hold such ends, who may do what this link cannot.
+    is_shared: bool,
+    /// If the channel is a network's. Dropped after the end.
+    outside: Option<Outside>,
+}
+
+impl<E> Local<E> {
+    pub(super) fn new(end: E) -> Self {
+        Self {
+            end,
+            is_shared: false,
+            outside: None,
+        }
+    }
+
+    /// The same, of a channel that others share.
+    pub(super) fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
+    }
+
+    /// The same, of a channel of a network.
+    pub(super) fn outside(mut self, outside: Option<Outside>) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// Waits until the other ends are there. False if they never will, or `over` comes first.
+    async fn has_begun(&self, over: impl Future<Output = ()>) -> bool {
+        match &self.outside {
+            None => true,
+            Some(outside) => match first(over, outside.has_begun()).await {
+                First::Left(()) => false,
+                First::Right(has_begun) => has_begun,
+            },
+        }
+    }
+}
+
+/// Takes messages from the local senders when the peer waits for one, and sends them.
+pub(super) async fn outbound<M: Message>(shared: Arc<Shared>, key: u16, local: Local<Receiver<M>>) {
     let mut port = OpenPort::new(shared, key);
     let shared = Arc::clone(&port.shared);
-    loop {
-        let credit = poll_fn(|_| shared.credit(key));
-        match first(credit, source.closed_async()).await {
-            First::Left(true) => {}
-            First::Left(false) | First::Right(()) => break,
-        }
-        let unready = poll_fn(|_| ready_if(shared.is_shut(key) || !shared.has_credit(key)));
-        let held = match first(unready, source.recv_held_async()).await {
-            First::Right(Ok(held)) => held,
-            // The connection has broken, or the grant was taken back: until there is another.
-            First::Left(()) if !shared.is_shut(key) => continue,
-            First::Left(()) | First::Right(Err(_)) => break,
-        };
-        match shared.send(key, (*held).clone()) {
-            Ok(Some(sequence)) => {
-                let hand = Hand {
-                    shared: &shared,
-                    key,
-                    sequence,
-                    held: Some(held),
-                };
-                poll_fn(|_| ready_if(shared.settled(key, sequence).is_some())).await;
-                drop(hand);
-            }
-            // The grant has gone just now, or the channel: then the next look says so.
-            Ok(None) if !shared.is_shut(key) => drop(held.decline()),
-            // It came too late, or is too long: it goes back to its sender.
-            Ok(None) | Err(_) => drop(held.hand_back()),
-        }
+    let source = &local.end;
+    let shut = poll_fn(|_| ready_if(shared.is_shut(key)));
+    if local.has_begun(shut).await {
+        send_on(&shared, key, &local).await;
     }
     match shared.poison(key) {
         Some(reason) => drop(source.poison(reason)),
@@ -63,31 +85,59 @@ pub(super) async fn outbound(shared: Arc<Shared>, key: u16, source: Receiver<Byt
     }
 }
 
+/// Sends until the channel is shut, here or at the peer.
+async fn send_on<M: Message>(shared: &Shared, key: u16, local: &Local<Receiver<M>>) {
+    let source = &local.end;
+    loop {
+        let credit = poll_fn(|_| shared.credit(key));
+        match first(credit, source.closed_async()).await {
+            First::Left(true) => {}
+            First::Left(false) | First::Right(()) => return,
+        }
+        let unready = poll_fn(|_| ready_if(shared.is_shut(key) || !shared.has_credit(key)));
+        let held = match first(unready, source.recv_held_async()).await {
+            First::Right(Ok(held)) => held,
+            // The connection has broken, or the grant was taken back: until there is another.
+            First::Left(()) if !shared.is_shut(key) => continue,
+            First::Left(()) | First::Right(Err(_)) => return,
+        };
+        // While it is in custody: what has no bytes never leaves its sender.
+        let bytes = match message::encode(&*held) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                shared.note_unreadable(unreadable::<M>("encoded", &error));
+                drop(held.hand_back());
+                continue;
+            }
+        };
+        match shared.send(key, bytes) {
+            Ok(Some(sequence)) => {
+                let hand = Hand {
+                    shared,
+                    key,
+                    sequence,
+                    held: Some(held),
+                    is_shared: local.is_shared,
+                };
+                poll_fn(|_| ready_if(shared.settled(key, sequence).is_some())).await;
+                drop(hand);
+            }
+            // The grant has gone just now, or the channel: then the next look says so.
+            Ok(None) if local.is_shared || !shared.is_shut(key) => drop(held.decline()),
+            // It came too late, or is too long: it goes back to its sender.
+            Ok(None) | Err(_) => drop(held.hand_back()),
+        }
+    }
+}
+
 /// Grants the peer a message when a local receiver waits for one, and hands it over.
-pub(super) async fn inbound(shared: Arc<Shared>, key: u16, target: Sender<Bytes>) {
+pub(super) async fn inbound<M: Message>(shared: Arc<Shared>, key: u16, local: Local<Sender<M>>) {
     let mut port = OpenPort::new(shared, key);
     let shared = Arc::clone(&port.shared);
-    loop {
-        let over = poll_fn(|_| ready_if(shared.is_over(key)));
-        match first(over, target.ready_async()).await {
-            First::Right(Ok(())) => {}
-            First::Left(()) | First::Right(Err(_)) => break,
-        }
-        let arrived = poll_fn(|_| shared.arrived(key));
-        let (sequence, message) = match first(arrived, target.closed_async()).await {
-            First::Left(Some(arrived)) => arrived,
-            First::Left(None) | First::Right(()) => break,
-        };
-        let arrival = Arrival {
-            shared: &shared,
-            key,
-            sequence,
-            target: &target,
-        };
-        let Some(settlement) = arrival.hand_over(message).await else {
-            break;
-        };
-        shared.settle(key, sequence, settlement);
+    let target = &local.end;
+    let over = poll_fn(|_| ready_if(shared.is_over(key)));
+    if local.has_begun(over).await {
+        receive_on(&shared, key, target).await;
     }
     match shared.poison(key) {
         Some(reason) => drop(target.poison(reason)),
@@ -95,18 +145,52 @@ pub(super) async fn inbound(shared: Arc<Shared>, key: u16, target: Sender<Bytes>
     }
 }
 
+/// Receives until the channel is over, here or at the peer.
+async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
+    loop {
+        let over = poll_fn(|_| ready_if(shared.is_over(key)));
+        match first(over, target.ready_async()).await {
+            First::Right(Ok(())) => {}
+            First::Left(()) | First::Right(Err(_)) => return,
+        }
+        let arrived = poll_fn(|_| shared.arrived(key));
+        let (sequence, bytes) = match first(arrived, target.closed_async()).await {
+            First::Left(Some(arrived)) => arrived,
+            First::Left(None) | First::Right(()) => return,
+        };
+        let arrival = Arrival {
+            shared,
+            key,
+            sequence,
+            target,
+        };
+        let Some(settlement) = arrival.hand_over(&bytes).await else {
+            return;
+        };
+        shared.settle(key, sequence, settlement);
+    }
+}
+
 /// A message that has arrived, and its way to a local receiver.
-struct Arrival<'a> {
+struct Arrival<'a, M> {
     shared: &'a Shared,
     key: u16,
     sequence: u64,
-    target: &'a Sender<Bytes>,
+    target: &'a Sender<M>,
 }
 
-impl Arrival<'_> {
+impl<M: Message> Arrival<'_, M> {
     /// Offers the message to the local receivers that wait, until it is known what became of it. `None` says that nobody
     /// took it, and nobody will: the channel is closed here, or the link ends.
-    async fn hand_over(&self, mut message: Bytes) -> Option<Settlement> {
+    async fn hand_over(&self, bytes: &Bytes) -> Option<Settlement> {
+        let mut message = match message::decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                let what = unreadable::<M>("decoded", &error);
+                self.shared.note_unreadable(what);
+                return Some(Settlement::Returned);
+            }
+        };
         loop {
             if let Err(settlement) = self.until_it_may_be_taken().await {
                 return settlement;
@@ -141,7 +225,7 @@ impl Arrival<'_> {
         .await
     }
 
-    async fn offer(&self, message: Bytes) -> Offered {
+    async fn offer(&self, message: M) -> Offered<M> {
         let mut offer = pin!(self.target.offer_async(message));
         let regret = poll_fn(|_| {
             let shared = self.shared;
@@ -157,7 +241,7 @@ impl Arrival<'_> {
                 let parting = poll_fn(|_| ready_if(self.shared.is_parting()));
                 match first(offer.as_mut(), parting).await {
                     First::Left(outcome) => outcome,
-                    First::Right(()) => return Offered::given_up(offer.withdraw().as_ref()),
+                    First::Right(()) => return Offered::given_up(offer.withdraw().is_some()),
                 }
             }
         };
@@ -197,23 +281,26 @@ impl Arrival<'_> {
 }
 
 /// What came of an offer.
-enum Offered {
+enum Offered<M> {
     Settled(Option<Settlement>),
     /// Nobody waits for it.
-    Unwanted(Bytes),
+    Unwanted(M),
     /// It may not be taken now.
-    TakenBack(Bytes),
+    TakenBack(M),
 }
 
-impl Offered {
-    /// The link ends.
-    fn given_up(back: Option<&Bytes>) -> Self {
-        // Some process has it in custody, and this link will not be there to hear what it does with it.
-        Self::Settled(match back {
-            Some(_) => None,
-            None => Some(Settlement::InDoubt),
-        })
+impl<M> Offered<M> {
+    /// The link ends; whether the message `is_back`.
+    fn given_up(is_back: bool) -> Self {
+        // Else some process has it in custody, and this link will not be there to hear what it does with it.
+        Self::Settled((!is_back).then_some(Settlement::InDoubt))
     }
+}
+
+/// That a message did not come over the step between a value and its bytes.
+fn unreadable<M: Message>(step: &str, error: &CodecError) -> String {
+    let what = message::in_words(&message::type_of::<M>());
+    format!("a message could not be {step} as {what}, and went back to its sender: {error}")
 }
 
 /// Closes the port when its pump ends, however it does.
@@ -242,14 +329,15 @@ impl Drop for OpenPort {
 
 /// A message on its way to the peer. Dropped, it tells the sender what became of it: so that is told also if
 /// the link, or its whole runtime, ends first.
-struct Hand<'a> {
+struct Hand<'a, M> {
     shared: &'a Shared,
     key: u16,
     sequence: u64,
-    held: Option<Held<Bytes>>,
+    held: Option<Held<M>>,
+    is_shared: bool,
 }
 
-impl Drop for Hand<'_> {
+impl<M> Drop for Hand<'_, M> {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else {
             return;
@@ -258,7 +346,9 @@ impl Drop for Hand<'_> {
         match self.shared.verdict(self.key, self.sequence) {
             Verdict::Taken => drop(held.release()),
             Verdict::Declined => drop(held.decline()),
-            Verdict::NotTaken => drop(held.hand_back()),
+            // Another, who has such an end too, may take it.
+            Verdict::NotTaken if self.is_shared => drop(held.decline()),
+            Verdict::Returned | Verdict::NotTaken => drop(held.hand_back()),
             Verdict::InDoubt => drop(held.in_doubt()),
         }
     }

@@ -22,8 +22,8 @@ use crate::{
     channel::Reason,
     sync::Mutex,
     wire::{
-        Code, Denial, Event, Link as WireLink, Lost, MessageTooLong, OpenError, ReceiveId,
-        Settlement,
+        Code, Denial, Event, Link as WireLink, Lost, MessageTooLong, MessageType, OpenError,
+        ReceiveId, Settlement,
     },
 };
 
@@ -84,6 +84,7 @@ impl Shared {
     pub(super) fn open_out<F>(
         &self,
         name: &str,
+        message_type: MessageType,
         pump: impl FnOnce(u16) -> F,
     ) -> Result<(), NetError>
     where
@@ -93,7 +94,7 @@ impl Shared {
             if core.parting.is_some() {
                 return Ok(None);
             }
-            let id = core.wire.open(name)?;
+            let id = core.wire.open_typed(name, message_type)?;
             let port = Port::Out(OutPort {
                 id,
                 settled: None,
@@ -110,7 +111,12 @@ impl Shared {
     }
 
     /// Opens a channel to receive on, whose pump is made by `pump` from its key.
-    pub(super) fn open_in<F>(&self, name: &str, pump: impl FnOnce(u16) -> F) -> Result<(), NetError>
+    pub(super) fn open_in<F>(
+        &self,
+        name: &str,
+        message_type: MessageType,
+        pump: impl FnOnce(u16) -> F,
+    ) -> Result<(), NetError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -121,6 +127,7 @@ impl Shared {
             core.check_receiver(name)?;
             let key = core.add(Port::In(InPort {
                 name: name.to_owned(),
+                message_type,
                 id: None,
                 granted: false,
                 arrived: None,
@@ -189,6 +196,14 @@ impl Shared {
             }
             core.wire.is_over()
         })
+    }
+
+    /// The connection is gone. No pump has credit now, so none waits for a local sender.
+    pub(super) fn disconnected(&self) {
+        self.with(|core| {
+            core.wire.disconnected();
+            self.mark_all(core);
+        });
     }
 
     fn mark_all(&self, core: &Core) {
@@ -363,7 +378,7 @@ impl Shared {
                 Some((settled, settlement)) if settled == sequence => Some(match settlement {
                     Settlement::Taken => Verdict::Taken,
                     Settlement::Declined => Verdict::Declined,
-                    Settlement::Returned => Verdict::NotTaken,
+                    Settlement::Returned => Verdict::Returned,
                     Settlement::InDoubt => Verdict::InDoubt,
                 }),
                 _ if port.closed => Some(Verdict::NotTaken),
@@ -452,6 +467,12 @@ impl Shared {
             Port::In(port) => port.poison.clone(),
             Port::Out(port) => port.poison.clone(),
         })
+    }
+
+    /// Notes that a message did not come over the step between a value and its bytes.
+    pub(super) fn note_unreadable(&self, what: String) {
+        let old = self.with(|core| core.unreadable.replace(what));
+        drop(old);
     }
 
     /// Tells the peer what became of a message.

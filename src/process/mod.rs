@@ -153,6 +153,8 @@ mod network;
 mod observe;
 mod out;
 mod outcome;
+#[cfg(feature = "net")]
+mod outside;
 mod parcel;
 mod poisoner;
 mod ports;
@@ -175,6 +177,8 @@ mod workers;
 
 #[cfg(feature = "observe")]
 pub use self::observe::ObserverServer;
+#[cfg(feature = "net")]
+pub(crate) use self::outside::Outside;
 #[doc(hidden)]
 pub use self::ports::Failing;
 pub use self::{

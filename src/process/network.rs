@@ -92,6 +92,7 @@ impl Declared {
 impl Drop for Declared {
     /// What does not run is dropped; by itself it would not be, for its ports know the registry that knows it.
     fn drop(&mut self) {
+        self.registry.abandon();
         for task in self.tasks.drain(..) {
             // SAFETY: the executor's hold, for nobody has run it.
             let executors = unsafe { TaskRef::from_raw(task.as_ptr()) };

@@ -108,9 +108,9 @@ macro_rules! token {
         /// It does nothing by itself, and keeps no channel open: once the network runs, it is inert.
         #[must_use = "a token does nothing until a process is given it"]
         pub struct $Token<T> {
-            unbound: Unbound<T>,
-            registry: Arc<Registry>,
-            channel: u32,
+            pub(super) unbound: Unbound<T>,
+            pub(super) registry: Arc<Registry>,
+            pub(super) channel: u32,
         }
 
         impl<T: Send + 'static> $Token<T> {

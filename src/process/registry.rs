@@ -78,12 +78,18 @@ pub(super) struct ChannelEntry {
     pub(super) receivers: SmallVec<[u32; 1]>,
     /// Ends that nobody is listed for.
     pub(super) open: u32,
+    /// Who has some of these.
+    known_outside: Option<Box<KnownOutside>>,
     /// Who has the right to poison it; most channels have nobody.
     poisoners: Option<Box<Poisoners>>,
     /// Changes with every change of the above.
     pub(super) version: u64,
     pub(super) rate: Cell<Rate>,
 }
+
+/// Those who have open ends of a channel and are known by name, one for each end.
+#[derive(Default)]
+struct KnownOutside(Vec<Arc<str>>);
 
 /// Who has the right to poison a channel.
 #[derive(Default)]
@@ -102,6 +108,11 @@ impl ChannelEntry {
     /// How many have that right whom the network does not know.
     pub(super) fn outside_poisoners(&self) -> u32 {
         self.poisoners.as_ref().map_or(0, |all| all.outside)
+    }
+
+    /// Those who have open ends and are known by name, one for each such end.
+    pub(super) fn known_outside(&self) -> &[Arc<str>] {
+        self.known_outside.as_ref().map_or(&[], |all| &all.0)
     }
 
     pub(super) fn holders(&self, side: Side) -> &SmallVec<[u32; 1]> {
@@ -213,6 +224,8 @@ pub(super) struct Registry {
     /// Who has ended with a message that nobody has taken.
     pub(super) unsent: AllUnsent,
     has_begun: AtomicBool,
+    /// It was dropped before it has begun.
+    is_abandoned: AtomicBool,
     has_ended: AtomicBool,
     /// Who waits for the run to begin.
     to_call: Mutex<Vec<Waker>>,
@@ -233,6 +246,7 @@ impl Registry {
             verdict: Mutex::new(Verdict::default()),
             unsent: AllUnsent::default(),
             has_begun: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             to_call: Mutex::new(Vec::new()),
             is_observed: AtomicBool::new(false),
@@ -252,6 +266,26 @@ impl Registry {
         for waker in to_call {
             waker.wake();
         }
+    }
+
+    /// What declares the processes is gone. If they have not begun they never will, and who waits for that hears it.
+    pub(super) fn abandon(&self) {
+        if self.has_begun() {
+            return;
+        }
+        self.is_abandoned.store(true, Ordering::Release);
+        let to_call = std::mem::take(&mut *self.to_call.lock());
+        for waker in to_call {
+            waker.wake();
+        }
+    }
+
+    /// Whether the run will never begin. To be asked after [`call_at_begin`](Self::call_at_begin).
+    #[cfg(feature = "net")]
+    pub(super) fn is_abandoned(&self) -> bool {
+        // Whoever has come too late to be called finds the flag: it is set before they are.
+        let _to_call = self.to_call.lock();
+        self.is_abandoned.load(Ordering::Acquire)
     }
 
     /// Several threads will run the processes, which have not begun: some are to be run by one of them at a time.
@@ -372,6 +406,7 @@ impl Registry {
                 senders: SmallVec::new(),
                 receivers: SmallVec::new(),
                 open: 0,
+                known_outside: None,
                 poisoners: None,
                 version,
                 rate: Cell::new(Rate::default()),
@@ -525,6 +560,34 @@ impl Registry {
     /// An end is out in the open no more.
     pub(super) fn close(&self, channel: u32) {
         self.change_channel(channel, |entry| entry.open -= 1);
+    }
+
+    /// An end is with somebody outside who is known by name.
+    #[cfg(feature = "net")]
+    pub(super) fn open_for(&self, channel: u32, holder: &Arc<str>) {
+        self.change_channel(channel, |entry| {
+            entry.open += 1;
+            let known = entry.known_outside.get_or_insert_default();
+            known.0.push(Arc::clone(holder));
+            entry.observed.disown();
+        });
+    }
+
+    /// It is not any more.
+    #[cfg(feature = "net")]
+    pub(super) fn close_for(&self, channel: u32, holder: &Arc<str>) {
+        self.change_channel(channel, |entry| {
+            entry.open -= 1;
+            let Some(known) = &mut entry.known_outside else {
+                return;
+            };
+            if let Some(at) = known.0.iter().position(|other| Arc::ptr_eq(other, holder)) {
+                known.0.swap_remove(at);
+            }
+            if known.0.is_empty() {
+                entry.known_outside = None;
+            }
+        });
     }
 
     /// A process, or somebody outside where none is named, has the right to poison a channel from now on.

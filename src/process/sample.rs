@@ -68,6 +68,7 @@ fn channel(of: Id<'_>, sender: Id<'_>, receiver: Id<'_>) -> ChannelSeen {
         receivers: vec![receiver.0.to_owned()],
         receiver_ids: vec![receiver.1],
         open_ends: 0,
+        known_outside: Vec::new(),
         poisoners: Vec::new(),
         outside_poisoners: 0,
         handed_over: 0,

@@ -178,6 +178,9 @@ pub struct ChannelSeen {
     pub receiver_ids: Vec<u64>,
     /// Ends that somebody has whom the network does not know, or that are under way in a parcel.
     pub open_ends: u32,
+    /// Who has those of them of which it is known, such as "peer `counter` over a link", in alphabetical order.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub known_outside: Vec<String>,
     /// The processes that have the right to poison it, by full names.
     #[cfg_attr(feature = "serde", serde(default))]
     pub poisoners: Vec<String>,
@@ -433,6 +436,12 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             let holders = |side| graph::names(tables, entry.holders(side).iter().copied());
             let (senders, sender_ids) = holders(Side::Sending);
             let (receivers, receiver_ids) = holders(Side::Receiving);
+            let mut known_outside: Vec<_> = entry
+                .known_outside()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            known_outside.sort_unstable();
             ChannelSeen {
                 id: entry.serial,
                 name: entry.name.to_string(),
@@ -441,6 +450,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
                 receivers,
                 receiver_ids,
                 open_ends: entry.open,
+                known_outside,
                 poisoners: graph::names(tables, entry.poisoners().iter().copied()).0,
                 outside_poisoners: entry.outside_poisoners(),
                 handed_over: tally.handed_over,

@@ -123,6 +123,12 @@ fn channel_rows(channels: &[ChannelSeen]) -> Vec<Vec<String>> {
         if channel.open_ends > 0 {
             notes.push(format!("{} open", channel.open_ends));
         }
+        if !channel.known_outside.is_empty() {
+            notes.push(format!(
+                "held by {}",
+                listed(&channel.known_outside, " and ")
+            ));
+        }
         if channel.is_poisoned {
             notes.push("poisoned".to_owned());
         } else if !channel.poisoners.is_empty() || channel.outside_poisoners > 0 {

@@ -45,6 +45,13 @@ pub enum Because {
         /// How many.
         ends: u32,
     },
+    /// An end of a channel that is waited on is held outside of the network, by somebody who is known.
+    HeldBy {
+        /// The channel, by its full name.
+        channel: String,
+        /// Who has it, such as "peer `counter` over a link".
+        holder: String,
+    },
     /// Somebody outside of the network may poison a channel that is waited on.
     OutsidePoisoner {
         /// The channel, by its full name.
@@ -95,6 +102,7 @@ impl Because {
     pub(crate) fn name_mut(&mut self) -> &mut String {
         match self {
             Self::OpenEnds { channel, .. }
+            | Self::HeldBy { channel, .. }
             | Self::OutsidePoisoner { channel }
             | Self::Credit { channel, .. }
             | Self::HeldOutside { channel } => channel,
@@ -116,6 +124,9 @@ impl fmt::Display for Because {
                     f,
                     "channel \"{channel}\" is open ({ends} end{plural} taken out, or under way in a parcel)"
                 )
+            }
+            Self::HeldBy { channel, holder } => {
+                write!(f, "an end of channel \"{channel}\" is held by {holder}")
             }
             Self::OutsidePoisoner { channel } => {
                 write!(f, "somebody outside may poison channel \"{channel}\"")
@@ -248,10 +259,16 @@ fn of_channel(tables: &Tables, id: u32) -> Vec<Because> {
         return because;
     };
     let channel = || entry.name.to_string();
-    if entry.open > 0 {
-        let (channel, ends) = (channel(), entry.open);
+    let known = entry.known_outside();
+    let ends = entry.open - u32::try_from(known.len()).unwrap_or(entry.open);
+    if ends > 0 {
+        let channel = channel();
         because.push(Because::OpenEnds { channel, ends });
     }
+    because.extend(known.iter().map(|holder| Because::HeldBy {
+        channel: channel(),
+        holder: holder.to_string(),
+    }));
     if entry.outside_poisoners() > 0 {
         because.push(Because::OutsidePoisoner { channel: channel() });
     }

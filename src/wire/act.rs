@@ -157,9 +157,11 @@ impl State {
                 let limit = self.settings.limits.message_bytes;
                 let state = self.receive(kind, channel)?;
                 let before = state.reserved();
-                let message = state.arrive(channel, sequence, total, chunk, limit)?;
+                let arrived = state.arrive(channel, sequence, total, chunk, limit);
                 let (after, missing) = (state.reserved(), state.missing());
+                // Also if it breaks the rules: the sum stays that of the channels.
                 self.budget.change(before, after);
+                let message = arrived?;
                 if missing > 0 {
                     self.serve(channel);
                 }

@@ -3,9 +3,9 @@
 //! # Invariants
 //!
 //! - `start <= end <= buffer.len() <= limit`.
-//! - The buffer grows only when it is full of bytes that arrived.
+//! - The buffer grows only when it is full of bytes that arrived, or a read has filled it.
 
-use super::limits::INPUT_BYTES_MIN;
+use super::limits::{INPUT_BYTES_IDLE, INPUT_BYTES_MIN};
 
 #[derive(Debug)]
 pub(super) struct Input {
@@ -13,6 +13,8 @@ pub(super) struct Input {
     start: usize,
     end: usize,
     limit: usize,
+    /// A read has filled the buffer, so there may be more.
+    filled_up: bool,
 }
 
 impl Input {
@@ -23,6 +25,7 @@ impl Input {
             start: 0,
             end: 0,
             limit,
+            filled_up: false,
         }
     }
 
@@ -37,15 +40,16 @@ impl Input {
             self.start = 0;
             self.end = 0;
         }
+        if std::mem::take(&mut self.filled_up) && self.buffer.len() < INPUT_BYTES_MIN {
+            self.grow(INPUT_BYTES_MIN);
+        }
         if self.end == self.buffer.len() {
             if self.start > 0 {
                 self.buffer.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
                 self.start = 0;
             } else {
-                let longer =
-                    (self.buffer.len() * 2).clamp(INPUT_BYTES_MIN, INPUT_BYTES_MIN.max(self.limit));
-                self.buffer.resize(longer.min(self.limit), 0);
+                self.grow((self.buffer.len() * 2).max(INPUT_BYTES_IDLE));
             }
         }
         debug_assert!(
@@ -55,9 +59,16 @@ impl Input {
         &mut self.buffer[self.end..]
     }
 
+    fn grow(&mut self, bytes: usize) {
+        let longer = bytes.min(self.limit).max(self.buffer.len());
+        self.buffer.reserve_exact(longer - self.buffer.len());
+        self.buffer.resize(longer, 0);
+    }
+
     /// Says that `count` bytes were read into the space.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
+        self.filled_up = count > 0 && self.end == self.buffer.len();
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -66,6 +77,15 @@ impl Input {
 
     pub(super) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
+    }
+
+    /// Gives the buffer back if it is empty, for nothing comes at the moment.
+    pub(super) fn give_back(&mut self) {
+        if self.start == self.end {
+            self.buffer = Vec::new();
+            self.start = 0;
+            self.end = 0;
+        }
     }
 
     /// How many bytes the buffer occupies.

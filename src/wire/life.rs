@@ -7,7 +7,10 @@
 
 use std::time::Duration;
 
-use super::event::Lost;
+use super::{event::Lost, limits::HEADER_BYTES};
+
+/// A link on which no more moves in a quarter of its lease is idle: a PING and a PONG each way, twice.
+const IDLE_BYTES_MAX: u64 = 8 * HEADER_BYTES as u64;
 
 #[derive(Debug)]
 pub(super) struct Life {
@@ -23,6 +26,9 @@ pub(super) struct Life {
     /// The newest PING of the peer that was not answered.
     pub(super) pong_due: Option<u64>,
     round_trip: Option<Duration>,
+    /// How many bytes had moved both ways when that was last looked at, and when it was.
+    moved: u64,
+    looked_at: Duration,
     pub(super) lost: Option<Lost>,
     /// Nobody was told of it.
     lost_untold: bool,
@@ -40,6 +46,8 @@ impl Life {
             ping_due: false,
             pong_due: None,
             round_trip: None,
+            moved: 0,
+            looked_at: Duration::ZERO,
             lost: None,
             lost_untold: false,
         }
@@ -54,6 +62,16 @@ impl Life {
         if connected && self.now.saturating_sub(self.said_at) >= self.lease / 4 {
             self.ping_due = true;
         }
+    }
+
+    /// Whether hardly anything moved in a quarter of the lease that is over now, with `moved` bytes in all.
+    pub(super) fn is_idle(&mut self, moved: u64) -> bool {
+        if self.now.saturating_sub(self.looked_at) < self.lease / 4 {
+            return false;
+        }
+        let before = std::mem::replace(&mut self.moved, moved);
+        self.looked_at = self.now;
+        moved.saturating_sub(before) <= IDLE_BYTES_MAX
     }
 
     /// When to tick next at the latest, if nothing is heard or said before.

@@ -69,7 +69,10 @@ pub const CHANNELS_MAX: u16 = 16 * 1024;
 /// may exceed it, so the output buffer holds less than twice this.
 pub const OUTPUT_BYTES_MAX: usize = CHUNK_BYTES_MAX;
 
-/// The input buffer of a link at first. It grows, to the longest frame at most, when a frame needs it.
+/// The input buffer of a link on which hardly anything comes: signs of life.
+pub(super) const INPUT_BYTES_IDLE: usize = 256;
+
+/// The input buffer of a link on which something comes. It grows, to the longest frame at most, when a frame needs it.
 pub const INPUT_BYTES_MIN: usize = 8 * 1024;
 
 /// The longest input buffer: the longest frame.

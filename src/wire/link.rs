@@ -4,6 +4,7 @@
 //!
 //! - New frames are generated only when the socket has taken all earlier ones.
 //! - After a violation, or the peer's GOODBYE, nothing of what the peer says is kept.
+//! - A link that is idle keeps no buffer that it does not need.
 //! - What was read from an earlier connection, or was to be written to it, is gone before the next one begins.
 
 use std::time::Duration;
@@ -112,10 +113,12 @@ impl Link {
             let Some((frame, length)) = Frame::decode(self.input.bytes())? else {
                 break;
             };
+            let greeted = self.state.connection.hello_heard;
             let event = self.state.act(frame)?;
             self.input.consume(length);
-            if self.state.connection.hello_heard {
+            if !greeted && self.state.connection.hello_heard {
                 self.input.raise_limit(INPUT_BYTES_MAX);
+                self.input.give_back();
             }
             if self.state.life.lost.is_some() {
                 self.state.connection.deaf = true;
@@ -251,6 +254,11 @@ impl Link {
         let known = self.state.peer.is_some() && !self.state.is_over();
         let connected = self.may_ping();
         self.state.life.tick(now, known, connected);
+        let moved = self.state.counters.bytes_read + self.state.counters.bytes_written;
+        if self.state.life.is_idle(moved) {
+            self.input.give_back();
+            self.output.give_back();
+        }
     }
 
     /// When to [`tick`](Self::tick) next at the latest; `None` if time means nothing to this link.

@@ -43,6 +43,13 @@ impl Output {
         self.before = 0;
     }
 
+    /// Gives the buffer back if it is empty, for nothing is to be said at the moment.
+    pub(super) fn give_back(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = Vec::new();
+        }
+    }
+
     /// The buffer to append frames to, which must be empty to begin with.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         debug_assert!(

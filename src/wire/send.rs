@@ -44,6 +44,8 @@ pub(super) struct SendChannel {
     messages_begun: u64,
     /// The sum of message bytes generated, as the peer counts them.
     bytes_sent: u64,
+    /// The sum of the bytes of all messages begun: the peer cannot have had more.
+    bytes_begun: u64,
     messages: VecDeque<Message>,
     /// The last message whose outcome is known.
     heard: u64,
@@ -70,6 +72,7 @@ impl SendChannel {
             bytes_granted: 0,
             messages_begun: 0,
             bytes_sent: 0,
+            bytes_begun: 0,
             messages: VecDeque::new(),
             heard: 0,
             owed: 0,
@@ -106,6 +109,7 @@ impl SendChannel {
             "no message begins beyond the peer's grant"
         );
         self.messages_begun += 1;
+        self.bytes_begun += bytes.len() as u64;
         self.messages
             .push_back(Message::new(self.messages_begun, bytes));
         self.messages_begun
@@ -245,7 +249,8 @@ impl SendChannel {
             && !self.peer_closed
             && (self.heard..=self.messages_begun).contains(&arrived)
             && messages >= self.messages_begun
-            && bytes >= arrived_bytes;
+            && bytes >= arrived_bytes
+            && arrived_bytes <= self.bytes_begun;
         // What never left cannot have arrived, and what had arrived has not gone again.
         let credible = self.messages.iter().all(|message| {
             if message.sequence <= arrived {

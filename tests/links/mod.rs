@@ -84,6 +84,8 @@ pub fn preamble(newest: u8, oldest: u8) -> Vec<u8> {
 pub struct Puppet {
     stream: TcpStream,
     input: Vec<u8>,
+    /// How many bytes of the link it has looked at.
+    pub heard: u64,
 }
 
 impl Puppet {
@@ -91,6 +93,7 @@ impl Puppet {
         let mut puppet = Self {
             stream: TcpStream::connect(address).await.unwrap(),
             input: Vec::new(),
+            heard: wire::PREAMBLE_BYTES as u64,
         };
         let hello = wire::Hello {
             session: 1,
@@ -137,6 +140,7 @@ impl Puppet {
                 .await;
             let (frame, length) = Frame::decode(&self.input).unwrap().unwrap();
             let found = frame.frame_type() == wanted;
+            self.heard += length as u64;
             let bytes = self.input.drain(..length).collect();
             if found {
                 return bytes;

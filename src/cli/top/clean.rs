@@ -43,6 +43,7 @@ pub fn snapshot(snapshot: &mut Snapshot) {
         channel.senders.iter_mut().for_each(text);
         channel.receivers.iter_mut().for_each(text);
         channel.poisoners.iter_mut().for_each(text);
+        channel.known_outside.iter_mut().for_each(text);
     }
     if let Some(deadlock) = &mut snapshot.deadlock {
         text(&mut deadlock.network);
@@ -51,8 +52,12 @@ pub fn snapshot(snapshot: &mut Snapshot) {
     }
     if let Some(undecided) = &mut snapshot.undecided {
         undecided.processes.iter_mut().for_each(text);
-        let because = undecided.because.iter_mut();
-        because.map(Because::name_mut).for_each(text);
+        for because in &mut undecided.because {
+            text(because.name_mut());
+            if let Because::HeldBy { holder, .. } = because {
+                text(holder);
+            }
+        }
     }
     if let Some(bottleneck) = &mut snapshot.bottleneck {
         text(&mut bottleneck.process);

@@ -55,6 +55,7 @@ pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -
         receivers: vec![receiver.into()],
         receiver_ids: vec![id(receiver)],
         open_ends: 0,
+        known_outside: Vec::new(),
         poisoners: Vec::new(),
         outside_poisoners: 0,
         handed_over: 1_234_567,

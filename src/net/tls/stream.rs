@@ -41,6 +41,16 @@ impl Stream {
         Self::Tls(Box::new(Encrypted { stream, sealed: 0 }))
     }
 
+    /// Whether a read may give something, so that one that is idle needs no buffer to read into. If not, the task is
+    /// woken when it may.
+    pub(in crate::net) fn may_be_read(&self, context: &mut Context<'_>) -> bool {
+        match self {
+            Self::Plain(stream) => stream.poll_read_ready(context).is_ready(),
+            // There may be something in the session, beside the socket.
+            Self::Tls(_) => true,
+        }
+    }
+
     /// The socket beneath.
     pub(in crate::net) fn socket(&self) -> &TcpStream {
         match self {
