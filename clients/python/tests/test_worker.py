@@ -230,6 +230,22 @@ class Rules(Coordinator):
         self.assertEqual(self.unit_grants(), [])
         self.part()
 
+    def test_a_time_limit_stands_still_while_it_is_paused(self) -> None:
+        self.job = dataclasses.replace(JOB, timeout_ms=300)
+        self.begin()
+        self.give("units", self.unit(1))
+        self.expect(lambda frame: frame == Taken(2, 1))
+        self.give("control", messages.encode_control(messages.Pause()))
+        self.expect(lambda frame: frame == Taken(1, 1))
+        # Longer than the limit: this is what must not count.
+        time.sleep(0.4)
+        self.barrier()
+        self.assertEqual([frame for frame in self.seen if isinstance(frame, Data) and frame.total > 1], [])
+        self.give("control", messages.encode_control(messages.Resume()))
+        result = self.data_of("results")
+        self.assertEqual(messages.split(result.chunk, "result")[1][1], messages.Kind.TIMED_OUT)
+        self.part()
+
     def test_one_that_leaves_closes_the_units_and_finishes_what_it_has(self) -> None:
         self.begin()
         self.give("units", self.unit(1))
