@@ -28,6 +28,7 @@ fn python() -> Option<Command> {
 }
 
 /// Every type of frame, and what it is in the client's words.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn frames() -> Vec<(Frame<'static>, String)> {
     let max = u64::MAX;
     let hello = Hello {
@@ -218,6 +219,30 @@ fn the_tests_of_the_client_pass() {
     assert!(output.status.success(), "{said}");
     // Nothing was left out: the program is there.
     assert!(said.contains("\nOK\n") || said.ends_with("OK\n"), "{said}");
+}
+
+#[test]
+fn the_client_is_typed() {
+    let Some(mut python) = python() else { return };
+    let found = python.args(["-m", "mypy", "--version"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no mypy for python3 here");
+        return;
+    }
+    let output = Command::new("python3")
+        .args([
+            "-m",
+            "mypy",
+            "--strict",
+            "--no-incremental",
+            "handover_worker",
+            "tests",
+        ])
+        .current_dir(client())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
 }
 
 /// The commands of a page that need Python, each with what the page says it prints.

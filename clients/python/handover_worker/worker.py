@@ -96,6 +96,8 @@ class Worker:
         self._limit = limit
         self._on_job = on_job
         self._patience = patience
+        if (name or "").startswith("local "):
+            raise ValueError("a name that begins with `local ` is for workers that the coordinator started itself")
         name = name or f"worker {socket.gethostname()}:{os.getpid()}"
         name = "".join(letter for letter in name if letter.isprintable())
         self._settings = wire.Settings(

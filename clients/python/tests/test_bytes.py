@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from handover_worker import HandoverError, ProtocolError, frames, messages
+from handover_worker import HandoverError, ProtocolError, frames, messages, reports
 from handover_worker.link import Link, Settings, Settlement
 
 from .support import CLIENT, ROOT
@@ -161,6 +161,27 @@ class Messages(unittest.TestCase):
                 except HandoverError:
                     refused += 1
         self.assertGreater(refused, 1000)
+
+
+class Reports(unittest.TestCase):
+    def test_a_line_is_what_it_says(self) -> None:
+        for line, expected in (
+            (b"", None),
+            (b"  \t", None),
+            (b"log it goes  well ", reports.Log("it goes  well")),
+            (b"log", reports.Log("")),
+            (b"progress 0.4", reports.Progress(0.4, "")),
+            (b"progress 40% half way", reports.Progress(0.4, "half way")),
+            (b"progress 4/10 4 of 10", reports.Progress(0.4, "4 of 10")),
+            (b"progress .5", reports.Progress(0.5, "")),
+            (b"progress 1", reports.Progress(1.0, "")),
+        ):
+            with self.subTest(line=line):
+                self.assertEqual(reports.parse(line), expected)
+        for line in (b"progress", b"progress 2", b"progress -1", b"progress inf", b"progress 1e-1", b"progress 1/0",
+                     b"progress 3/2", b"progress 101%", b"progress .", b"Progress 1", b"\xff", b"oops"):  # fmt: skip
+            with self.subTest(line=line):
+                self.assertIsInstance(reports.parse(line), reports.Bad)
 
 
 def trace(document: str) -> list[tuple[str, bytes]]:

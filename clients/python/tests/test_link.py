@@ -73,6 +73,12 @@ class Sending(LinkCase):
         self.assertEqual(self.says(), [Data(0, 1, 8, b"fgh")])
         self.assertFalse(self.link.has_credit("results"))
 
+    def test_a_lower_grant_changes_nothing(self) -> None:
+        self.hears(Grant(0, 2, 9), Grant(0, 0, 0))
+        self.link.send("results", b"ab")
+        self.assertEqual(self.says(), [Data(0, 1, 2, b"ab")])
+        self.assertTrue(self.link.has_credit("results"))
+
     def test_without_byte_credit_a_message_is_announced(self) -> None:
         self.hears(Grant(0, 1, 0))
         self.link.send("results", b"abc")
@@ -163,6 +169,26 @@ class Receiving(LinkCase):
         self.assertEqual(self.says(), [Grant(0, 1, 90_000)])
         (message,) = self.hears(Data(0, 1, 90_000, bytes(90_000 - 65_536)))
         self.assertEqual(len(message.data), 90_000)
+
+    def test_bytes_beyond_the_grant_are_refused(self) -> None:
+        self.link.want("units", True)
+        self.says()
+        self.link.want("units", False)
+        self.assertEqual(self.says(), [Revoke(0)])
+        # Until REVOKED comes no more is granted.
+        self.hears(Data(0, 1, 70_000, bytes(65_536)))
+        self.assertEqual(self.says(), [])
+        self.refuses("without credit", Data(0, 1, 70_000, b"x"))
+
+    def test_a_message_that_was_begun_is_finished_after_a_revocation(self) -> None:
+        self.link.want("units", True)
+        self.says()
+        self.link.want("units", False)
+        self.says()
+        self.hears(Data(0, 1, 70_000, bytes(65_536)), Revoked(0, 1, 70_000))
+        self.assertEqual(self.says(), [Grant(0, 1, 70_000)])
+        (message,) = self.hears(Data(0, 1, 70_000, bytes(70_000 - 65_536)))
+        self.assertEqual(len(message.data), 70_000)
 
     def test_a_withdrawn_message_goes_back(self) -> None:
         self.link.want("units", True)

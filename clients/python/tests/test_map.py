@@ -461,7 +461,6 @@ class Commands(JobCase):
 
             eventually("the child to be stopped", lambda: state() == "T")
             self.control(address, "abort", "1")
-            self.control(address, "resume", "1")
             self.assertEqual(job.finish(), 1)
             self.assertIn("unit 1 (aborted)", job.stderr)
 
@@ -472,6 +471,18 @@ class Commands(JobCase):
                     return True
 
             eventually("the child to end", gone)
+
+    def test_a_paused_command_that_is_aborted_may_tidy_up(self) -> None:
+        job, address = self.job()
+        with tempfile.TemporaryDirectory() as directory:
+            at, tidy = pathlib.Path(directory, "at"), pathlib.Path(directory, "tidy")
+            self.worker(address, "--", "sh", "-c", f'trap "touch {tidy}; exit 1" TERM; touch {at}; sleep 3600 & wait')
+            job.feed(b"1\n")
+            eventually("the command to be at work", at.exists)
+            self.control(address, "pause", "1")
+            self.control(address, "abort", "1")
+            eventually("the command to tidy up", tidy.exists)
+            self.assertEqual(job.finish(), 1)
 
     def test_a_signal_has_it_leave(self) -> None:
         job, address = self.job(command=("sh", "-c", "read n; echo $n; sleep $n"))

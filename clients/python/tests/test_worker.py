@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 import time
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from handover_worker import (
+    GiveBack,
     GivenUp,
+    Handler,
     JobError,
     LinkLost,
     ProtocolError,
@@ -48,6 +51,7 @@ class Coordinator(unittest.TestCase):
         self.sent = dict.fromkeys(NAMES, 0)
         self.buffer = bytearray()
         self.hears_beats = True
+        self.handler: Handler = self.handle
 
     def handle(self, unit: Unit) -> bytes:
         self.units.append(unit)
@@ -58,7 +62,7 @@ class Coordinator(unittest.TestCase):
     def join(self, lease_ms: int = 30_000, **options: Any) -> None:
         """Has a worker join, as far as HELLO."""
         host, port = self.server.getsockname()
-        self.running = Running(Worker(f"{host}:{port}", self.handle, name="w", **options))
+        self.running = Running(Worker(f"{host}:{port}", self.handler, name="w", **options))
         self.connection, _ = self.server.accept()
         self.connection.settimeout(SOON)
         self.addCleanup(self.running.thread.join, SOON)
@@ -182,6 +186,79 @@ class Rules(Coordinator):
         self.part(frames.GOODBYE_LEAVING)
         self.assertIsInstance(self.running.finish(), LinkLost)
 
+    def barrier(self) -> None:
+        """Two answers one after the other: what the worker had to say before is said."""
+        for _ in range(2):
+            self.give("control", messages.encode_control(messages.Abort(99)))
+            self.expect(lambda frame: frame == Returned(1, self.sent["control"], False))
+
+    def unit_grants(self) -> list[frames.Frame]:
+        return [frame for frame in self.seen if isinstance(frame, Grant) and frame.channel == 2]
+
+    def test_it_waits_for_no_unit_while_it_keeps_a_result(self) -> None:
+        self.begin()
+        self.may.set()
+        self.give("units", self.unit(1))
+        result = self.data_of("results")
+        self.barrier()
+        self.assertEqual(self.unit_grants(), [])
+        self.say(Taken(result.channel, 1))
+        self.expect(lambda frame: isinstance(frame, Grant) and frame.channel == 2)
+        self.part()
+
+    def test_it_waits_for_a_unit_while_it_keeps_a_result_if_it_may(self) -> None:
+        self.job = dataclasses.replace(JOB, ahead=1)
+        self.begin()
+        self.may.set()
+        self.give("units", self.unit(1))
+        self.data_of("results")
+        self.give("units", self.unit(2))
+        self.expect(lambda frame: frame == Taken(2, 2))
+        self.part()
+
+    def test_after_it_gave_a_unit_back_it_waits_for_none_for_a_while(self) -> None:
+        def refuse(unit: Unit) -> bytes:
+            raise GiveBack(retry_after=3600)
+
+        self.handler = refuse
+        self.begin()
+        self.give("units", self.unit(1))
+        result = self.data_of("results")
+        self.assertEqual(messages.split(result.chunk, "result")[1][1], messages.Kind.GIVEN_BACK)
+        self.say(Taken(result.channel, 1))
+        self.barrier()
+        self.assertEqual(self.unit_grants(), [])
+        self.part()
+
+    def test_a_time_limit_stands_still_while_it_is_paused(self) -> None:
+        self.job = dataclasses.replace(JOB, timeout_ms=300)
+        self.begin()
+        self.give("units", self.unit(1))
+        self.expect(lambda frame: frame == Taken(2, 1))
+        self.give("control", messages.encode_control(messages.Pause()))
+        self.expect(lambda frame: frame == Taken(1, 1))
+        # Longer than the limit: this is what must not count.
+        time.sleep(0.4)
+        self.barrier()
+        self.assertEqual([frame for frame in self.seen if isinstance(frame, Data) and frame.total > 1], [])
+        self.give("control", messages.encode_control(messages.Resume()))
+        result = self.data_of("results")
+        self.assertEqual(messages.split(result.chunk, "result")[1][1], messages.Kind.TIMED_OUT)
+        self.part()
+
+    def test_one_that_leaves_closes_the_units_and_finishes_what_it_has(self) -> None:
+        self.begin()
+        self.give("units", self.unit(1))
+        self.expect(lambda frame: frame == Taken(2, 1))
+        self.give("control", messages.encode_control(messages.Leave(False)))
+        self.expect(lambda frame: frame == Close(2, 2))
+        self.may.set()
+        result = self.data_of("results")
+        self.say(Taken(result.channel, 1))
+        self.assertEqual(self.next(Goodbye), Goodbye(1, "asked to leave"))
+        self.say(Goodbye(0, ""))
+        self.assertEqual(self.running.finish(), Summary("asked to leave", 1))
+
     def test_a_result_that_is_declined_is_offered_again(self) -> None:
         self.begin()
         self.may.set()
@@ -238,12 +315,20 @@ class InOrder(Coordinator):
         finished = self.data_of("pieces")
         self.assertEqual(finished.chunk, messages.encode_piece(5, messages.Piece.FINISHED))
         self.say(Taken(finished.channel, 1), Grant(finished.channel, 2, 1 << 40))
+        self.may.clear()
         self.give("rescue", self.unit(2))
         self.expect(lambda frame: frame == Taken(3, 1))
-        finished = self.data_of("pieces")
-        self.say(Taken(finished.channel, 2), Grant(finished.channel, 3, 1 << 40))
         results = next(number for number, name in self.channels.items() if name == "results")
         self.say(Grant(results, 1, 1 << 40))
+        # An answer that comes after it shows that the grant is left unused while the earlier unit runs.
+        self.give("control", messages.encode_control(messages.Abort(5)))
+        self.expect(lambda frame: frame == Returned(1, 1, False))
+        self.give("control", messages.encode_control(messages.Resume()))
+        self.expect(lambda frame: frame == Taken(1, 2))
+        self.assertEqual([frame for frame in self.seen if isinstance(frame, Data) and frame.channel == results], [])
+        self.may.set()
+        finished = self.data_of("pieces")
+        self.say(Taken(finished.channel, 2), Grant(finished.channel, 3, 1 << 40))
         self.assertEqual(messages.split(self.data_of("results").chunk, "result")[1][0], 2)
         self.say(Taken(results, 1), Grant(results, 2, 1 << 40))
         self.assertEqual(messages.split(self.data_of("results").chunk, "result")[1][0], 5)

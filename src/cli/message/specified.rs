@@ -87,15 +87,16 @@ fn results() -> Vec<ResultMeta> {
     (0_u64..).zip(outcomes).map(meta).collect()
 }
 
+fn json(meta: &impl Serialize) -> String {
+    serde_json::to_string(meta).unwrap()
+}
+
 #[test]
 fn the_vectors_of_the_python_client_are_what_is_said_here() {
     let mut lines = String::new();
     let mut add = |kind: &str, bytes: &[u8], payload: &[u8], meta: String| {
         let _ = writeln!(lines, "{kind}\t{}\t{}\t{meta}", hex(bytes), hex(payload));
     };
-    fn json(meta: &impl Serialize) -> String {
-        serde_json::to_string(meta).unwrap()
-    }
     for job in jobs() {
         add("job", &encode_job(&job), b"", json(&job));
     }
@@ -205,6 +206,10 @@ impl Trace {
 }
 
 /// One unit on its way through a worker.
+#[expect(
+    clippy::too_many_lines,
+    reason = "it is one conversation, in its order"
+)]
 fn one_unit() -> Vec<(&'static str, Vec<u8>)> {
     let settings = |name: &str, incarnation| Settings {
         name: name.to_owned(),
