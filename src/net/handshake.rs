@@ -215,15 +215,6 @@ async fn dial_and_shake_hands(
     let looked_up = async { Ok(lookup_host(address).await?.collect::<Vec<_>>()) };
     let addresses = in_time(deadline, &config, looked_up).await?;
     check_plain(&addresses, &config)?;
-    // In a box, for it is large, and the caller keeps this future.
-    Box::pin(dial_one_of(addresses, config, deadline)).await
-}
-
-async fn dial_one_of(
-    addresses: Vec<SocketAddr>,
-    config: Config,
-    deadline: Instant,
-) -> Result<Link, NetError> {
     let (stream, who) = connect(&addresses, &config, deadline).await?;
     let wire = WireLink::dialer(config.settings());
     let (wire, stream) = shake_hands(wire, stream, &config, deadline).await?;
