@@ -162,7 +162,6 @@ impl Driver {
             end => {
                 let goodbye = match &end {
                     LinkEnd::Violation(violation) => violation.goodbye(),
-                    LinkEnd::Closed(goodbye) => goodbye.clone(),
                     _ => Goodbye::done(),
                 };
                 self.part(end, goodbye);
