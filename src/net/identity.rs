@@ -7,7 +7,7 @@ use std::{
 };
 
 /// A number that is not secret, and not likely to be made twice.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     // The standard library seeds each `RandomState` from the operating system's random numbers.
     RandomState::new().build_hasher().finish()
 }

@@ -1,6 +1,10 @@
 //! The handle of a link.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use bytes::Bytes;
 
@@ -288,11 +292,20 @@ impl Link {
     pub(super) fn crossing(&self, wire: &str, is_outbound: bool) -> Crossing {
         let is_dialer = !self.0.shared.is_listener();
         Crossing {
-            session: format!("{:032x}", self.0.peer.session),
+            session: self.session(),
             is_from_dialer: is_dialer == is_outbound,
             channel: wire.to_owned(),
             is_outbound,
         }
+    }
+
+    /// The session, as it is called in reports.
+    pub(super) fn session(&self) -> String {
+        format!("{:032x}", self.0.peer.session)
+    }
+
+    pub(super) fn shared(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0.shared)
     }
 
     pub(super) fn desk(&self) -> &Desk {

@@ -76,6 +76,7 @@ mod road;
 mod shared;
 mod socket;
 mod tls;
+mod waits;
 mod wakes;
 
 pub use access::{Access, Direction};

@@ -5,7 +5,7 @@
 //! - A pump that waits is marked whenever what it waits for may have come: by its waker for local channels, by
 //!   the driver for the wire.
 
-use std::{future::Future, io, sync::Arc, task::Poll, time::Duration};
+use std::{collections::HashMap, future::Future, io, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -23,9 +23,12 @@ use crate::{
     sync::Mutex,
     wire::{
         Code, Denial, Event, Link as WireLink, Lost, MessageTooLong, MessageType, OpenError,
-        ReceiveId, Settlement,
+        ReceiveId, Settlement, Standing,
     },
 };
+
+/// How the channels of a link stand: by whether this side sends on it, and by its name.
+pub(super) type Ends = HashMap<(bool, String), Standing>;
 
 pub(super) struct Shared {
     core: Mutex<Core>,
@@ -176,11 +179,17 @@ impl Shared {
     /// Polls the pumps that are marked; returns whether there was one.
     pub(super) fn poll_pumps(&self) -> bool {
         let mut any = false;
-        while let Some(key) = self.wakes.pop() {
-            let index = usize::from(key);
-            // Out of the table while it is polled, for it takes the lock itself.
-            let Some(mut pump) = self.with(|core| core.pumps.get_mut(index).and_then(Option::take))
-            else {
+        loop {
+            // Out of the table while it is polled, for it takes the lock itself; under the lock, so that it is seen to be
+            // marked or to be polled.
+            let popped = self.with(|core| {
+                let index = usize::from(self.wakes.pop()?);
+                Some((index, core.pumps.get_mut(index).and_then(Option::take)))
+            });
+            let Some((index, pump)) = popped else {
+                break;
+            };
+            let Some(mut pump) = pump else {
                 continue;
             };
             any = true;
@@ -320,6 +329,35 @@ impl Shared {
             }
             first
         });
+    }
+
+    // ---- For those who look at the waits ----
+
+    /// How each channel stands of which an end is here, where a pump waits at it.
+    pub(super) fn standings(&self) -> Ends {
+        self.with(|core| {
+            if core.parting.is_some() || !core.may_take {
+                return Ends::new();
+            }
+            let ports = (0u16..).zip(&core.ports);
+            let standing = |(key, port): (u16, &Option<Port>)| {
+                let is_at_rest = core.pumps.get(usize::from(key))?.is_some();
+                let port = port.as_ref()?;
+                let (name, mut standing) = match port {
+                    Port::Out(port) => (
+                        (true, core.wire.send_name(port.id)?.to_owned()),
+                        core.wire.send_standing(port.id)?,
+                    ),
+                    Port::In(port) => (
+                        (false, port.name.clone()),
+                        core.wire.receive_standing(port.id?)?,
+                    ),
+                };
+                standing.is_quiet &= is_at_rest && !self.wakes.is_marked(key);
+                Some((name, standing))
+            };
+            ports.filter_map(standing).collect()
+        })
     }
 
     // ---- For the pumps ----

@@ -48,6 +48,11 @@ impl Wakes {
         }
     }
 
+    /// Whether a pump is to be polled.
+    pub(super) fn is_marked(&self, key: u16) -> bool {
+        self.state.lock().ready.contains(key)
+    }
+
     /// The next pump to be polled.
     pub(super) fn pop(&self) -> Option<u16> {
         self.state.lock().ready.pop_next()

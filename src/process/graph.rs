@@ -63,6 +63,11 @@ impl Seen {
         self.found
     }
 
+    /// How many were found that were woken and have not been looked at since.
+    pub(super) fn stranded(&self) -> usize {
+        self.stranded
+    }
+
     /// Whether nothing but what was found can wake it.
     pub(super) fn is_shut(&self) -> bool {
         self.holders == HOLDERS && self.waits == self.found + self.stranded
@@ -90,7 +95,7 @@ impl Seen {
     }
 
     /// Whether it is certain that it is blocked on exactly the operations that were found.
-    fn is_certain(&self) -> bool {
+    pub(super) fn is_certain(&self) -> bool {
         self.status.state() == State::Blocked
             && !self.is_injected
             && !self.is_open
@@ -121,6 +126,14 @@ impl Op {
     }
 }
 
+/// An accepted send of somebody whom the network does not know, as of a link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ForeignAccepted {
+    pub(super) channel: u32,
+    /// Who holds its message, if that is certain.
+    pub(super) acceptor: Option<u32>,
+}
+
 /// Where the network can go on in the middle of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -149,6 +162,7 @@ pub(super) struct Picture {
     /// By number.
     pub(super) processes: Vec<Option<Seen>>,
     pub(super) ops: Vec<Op>,
+    pub(super) foreign_accepted: Vec<ForeignAccepted>,
     /// What each channel counts, by number.
     pub(super) tallies: Vec<Option<observe::Tally>>,
     /// The version of each channel, by number; none has version 0.
@@ -162,7 +176,7 @@ pub(super) fn collect(registry: &Registry, tables: &Tables) -> Picture {
 
 impl Picture {
     /// The version of a channel, if it was there.
-    fn version(&self, channel: u32) -> Option<u64> {
+    pub(super) fn version(&self, channel: u32) -> Option<u64> {
         let version = self.versions.get(channel as usize).copied();
         version.filter(|&version| version != 0)
     }
@@ -172,6 +186,7 @@ fn collect_all(tables: &Tables) -> Picture {
     let mut picture = Picture {
         processes: vec![None; tables.processes.bound()],
         ops: Vec::new(),
+        foreign_accepted: Vec::new(),
         tallies: vec![None; tables.channels.bound()],
         versions: vec![0; tables.channels.bound()],
     };
@@ -211,7 +226,13 @@ fn look_at(
     entry.observed.observe(&mut |wait| {
         // SAFETY: under the channel's lock whoever has a waiter in its lists is alive.
         let number = |task| unsafe { tables.process_of(task) };
+        let acceptor = wait.acceptor.and_then(|task| tables.process_named(task));
         let Some(process) = wait.task.and_then(number) else {
+            if wait.operation == Operation::Accepted {
+                picture
+                    .foreign_accepted
+                    .push(ForeignAccepted { channel, acceptor });
+            }
             return;
         };
         if let Some(seen) = &mut picture.processes[process as usize] {
@@ -222,7 +243,7 @@ fn look_at(
             process,
             channel,
             wait,
-            acceptor: wait.acceptor.and_then(|task| tables.process_named(task)),
+            acceptor,
         });
     })
 }

@@ -130,6 +130,8 @@
 //! [taken out](Out::take_out)) is no member, and neither is one that such a process could release: what cannot be proved
 //! is not reported. It still shows as a wait.
 
+#[cfg(feature = "net")]
+pub(crate) mod abroad;
 mod all;
 mod attached;
 mod blocking;

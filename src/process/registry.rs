@@ -7,7 +7,7 @@
 //! - An end that nobody is listed for (taken out, or under way in a parcel) is counted as open.
 //! - The lock of the tables is taken before that of a channel, never after.
 
-use std::{cell::Cell, sync::OnceLock, task::Waker, time::Instant};
+use std::{cell::Cell, collections::HashMap, sync::OnceLock, task::Waker, time::Instant};
 
 use smallvec::SmallVec;
 
@@ -239,8 +239,32 @@ pub(super) struct Registry {
     to_call: Mutex<Vec<Waker>>,
     /// Whether anybody can look, so that it is worth while to keep what there was to see.
     is_observed: AtomicBool,
+    /// A deadlock that passes through this network and others.
+    abroad: Mutex<Option<Abroad>>,
     /// The moment of the deadlock that has ended the run, for those who look afterwards.
     last_moment: Mutex<Option<Snapshot>>,
+}
+
+/// A deadlock that passes through this network and others.
+pub(super) struct Abroad {
+    deadlock: Deadlock,
+    /// This network's processes in it, with their turns.
+    processes: Vec<(u64, u64)>,
+    /// What follows from it may follow.
+    is_final: bool,
+}
+
+impl Abroad {
+    /// Whether none of the processes has moved.
+    fn holds(&self, tables: &Tables) -> bool {
+        let turns: HashMap<u64, u64> = tables
+            .processes
+            .iter()
+            .map(|(_, entry)| (entry.serial, entry.task.status().turn() as u64))
+            .collect();
+        let mut processes = self.processes.iter();
+        processes.all(|(process, turn)| turns.get(process) == Some(turn))
+    }
 }
 
 impl Registry {
@@ -258,6 +282,7 @@ impl Registry {
             has_ended: AtomicBool::new(false),
             to_call: Mutex::new(Vec::new()),
             is_observed: AtomicBool::new(false),
+            abroad: Mutex::new(None),
             last_moment: Mutex::new(None),
         }
     }
@@ -714,6 +739,45 @@ impl Registry {
             trace::deadlocked(deadlock);
         }
         self.home.stop();
+    }
+
+    /// A deadlock was found that passes through this network and others, with its processes here and their turns.
+    #[cfg(feature = "net")]
+    pub(super) fn note_abroad(&self, deadlock: Deadlock, processes: Vec<(u64, u64)>) {
+        *self.abroad.lock() = Some(Abroad {
+            deadlock,
+            processes,
+            is_final: false,
+        });
+    }
+
+    /// What follows from that deadlock may follow.
+    #[cfg(feature = "net")]
+    pub(super) fn finish_abroad(&self) {
+        if let Some(abroad) = &mut *self.abroad.lock() {
+            abroad.is_final = true;
+        }
+    }
+
+    /// The deadlock that passes through this network and others, if there is one.
+    pub(super) fn abroad(&self) -> Option<Deadlock> {
+        self.read(|tables| {
+            let abroad = self.abroad.lock();
+            let abroad = abroad.as_ref().filter(|abroad| abroad.holds(tables))?;
+            Some(abroad.deadlock.clone())
+        })
+    }
+
+    /// The same, once, if it may end the run; with its processes here, and whether these are all that there are.
+    pub(super) fn take_abroad(&self) -> Option<(Deadlock, Vec<u64>, bool)> {
+        let mut abroad = self.abroad.lock();
+        let abroad = abroad.as_mut()?;
+        if !std::mem::take(&mut abroad.is_final) {
+            return None;
+        }
+        let is_all = self.home.live() == abroad.processes.len();
+        let processes = abroad.processes.iter().map(|&(process, _)| process);
+        Some((abroad.deadlock.clone(), processes.collect(), is_all))
     }
 
     /// Whether a deadlock has ended the run, and what it is called.

@@ -27,6 +27,27 @@ impl Observer {
         Self { registry }
     }
 
+    /// What the peers of the network have to know of its waits; nothing while it does not run, or nobody waits for what
+    /// might come over a link.
+    #[cfg(feature = "net")]
+    pub(crate) fn waits(&self) -> Option<super::abroad::Waits> {
+        self.registry
+            .is_running()
+            .then(|| super::abroad::look(&self.registry))?
+    }
+
+    /// See [`Registry::note_abroad`].
+    #[cfg(feature = "net")]
+    pub(crate) fn note_abroad(&self, deadlock: Deadlock, processes: Vec<(u64, u64)>) {
+        self.registry.note_abroad(deadlock, processes);
+    }
+
+    /// See [`Registry::finish_abroad`].
+    #[cfg(feature = "net")]
+    pub(crate) fn finish_abroad(&self) {
+        self.registry.finish_abroad();
+    }
+
     #[cfg(test)]
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
@@ -50,7 +71,7 @@ impl Observer {
                 ..moment
             };
         }
-        let deadlock = self.look();
+        let deadlock = self.look().or_else(|| self.registry.abroad());
         of(&self.registry, deadlock)
     }
 

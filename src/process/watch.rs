@@ -180,15 +180,20 @@ impl Watch {
             let _ = catch_unwind(AssertUnwindSafe(|| channel.wake_others()));
         }
         if let Some((deadlock, serials)) = found.deadlock {
-            self.act(state, &deadlock, serials);
+            let is_all = deadlock.is_total;
+            self.act(state, &deadlock, serials, is_all);
+        }
+        if let Some((deadlock, serials, is_all)) = self.registry.take_abroad() {
+            self.act(state, &deadlock, serials, is_all);
         }
         let now = self.registry.now();
         state.rest.begin(now, on_processor, by_the_clock);
         has_woken
     }
 
-    fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>) {
-        if deadlock.is_total || matches!(state.policy, OnDeadlock::Return) {
+    /// Acts on a deadlock of these processes; `is_all` says that there are no others.
+    fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>, is_all: bool) {
+        if is_all || matches!(state.policy, OnDeadlock::Return) {
             self.registry.condemn(deadlock);
         } else if state.told.insert(serials) {
             trace::deadlocked(deadlock);

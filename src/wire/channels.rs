@@ -109,6 +109,11 @@ impl<C> Channels<C> {
         self.ready.clear();
     }
 
+    /// Whether the channel may have something to say.
+    pub(super) fn is_ready(&self, channel: u16) -> bool {
+        self.ready.contains(channel)
+    }
+
     pub(super) fn mark_ready(&mut self, channel: u16) {
         self.ready.insert(channel);
     }

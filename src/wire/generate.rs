@@ -36,7 +36,9 @@ impl State {
             let Some(state) = self.receives.get_mut(channel) else {
                 continue;
             };
+            let before = output.buffer().len();
             state.generate(channel, output.buffer());
+            state.traffic.said += (output.buffer().len() - before) as u64;
             if state.is_over() {
                 self.remove_receive(channel);
             }
@@ -74,7 +76,9 @@ impl State {
                 continue;
             };
             let opening = state.opening();
+            let before = out.len();
             state.open(channel, opening, out);
+            state.traffic.said += (out.len() - before) as u64;
             self.sends.mark_ready(channel);
         }
     }
@@ -90,6 +94,7 @@ impl State {
             let Some(state) = self.sends.get_mut(channel) else {
                 continue;
             };
+            let before = output.buffer().len();
             if state.is_open_said() {
                 state.generate(channel, output);
             } else {
@@ -97,6 +102,7 @@ impl State {
                 state.open(channel, self.openings, output.buffer());
                 state.is_new();
             }
+            state.traffic.said += (output.buffer().len() - before) as u64;
             if state.is_over() {
                 self.sends.remove(channel);
             } else if state.is_ready() {

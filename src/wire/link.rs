@@ -114,7 +114,9 @@ impl Link {
                 break;
             };
             let greeted = self.state.connection.hello_heard;
+            let speaker = frame.speaker();
             let event = self.state.act(frame)?;
+            self.state.note_heard(speaker, length);
             self.input.consume(length);
             if !greeted && self.state.connection.hello_heard {
                 self.input.raise_limit(INPUT_BYTES_MAX);

@@ -35,6 +35,7 @@ mod send;
 mod state;
 mod stranger;
 mod token;
+mod traffic;
 
 pub use error::{MessageTooLong, OpenError, Violation};
 pub use event::{
@@ -56,3 +57,4 @@ pub(crate) use ready::ReadySet;
 pub use reason::Reason;
 pub use stranger::Stranger;
 pub use token::{Token, TokenTooLong};
+pub use traffic::Standing;

@@ -25,6 +25,11 @@ impl ReadySet {
         }
     }
 
+    pub(crate) fn contains(&self, index: u16) -> bool {
+        let (word, bit) = place(index);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.words.fill(0);
     }

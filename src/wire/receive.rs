@@ -17,6 +17,7 @@ use super::{
     event::{MessageType, Settlement},
     frame::{End, Frame},
     limits::CREDIT_MESSAGES_MAX,
+    traffic::Traffic,
 };
 
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub(super) struct ReceiveChannel {
     /// The peer has said its CLOSE or POISON on this connection, and on any.
     peer_closed_here: bool,
     peer_closed: bool,
+    pub(super) traffic: Traffic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,7 @@ impl ReceiveChannel {
             closed: false,
             peer_closed_here: false,
             peer_closed: false,
+            traffic: Traffic::default(),
         }
     }
 
@@ -171,6 +174,20 @@ impl ReceiveChannel {
         let arriving = self.assembly.is_some() && sequence == self.messages_begun;
         let here = arriving || self.delivered.iter().any(|(open, _)| *open == sequence);
         here && self.ending.is_none()
+    }
+
+    /// How many messages have begun to arrive and have no outcome.
+    pub(super) fn open_messages(&self) -> usize {
+        self.delivered.len() + usize::from(self.assembly.is_some())
+    }
+
+    /// Whether the channel is in use at both ends, and both know how far it has come.
+    pub(super) fn is_calm(&self) -> bool {
+        self.open_here
+            && !self.stub
+            && !self.resume_unsaid
+            && self.ending.is_none()
+            && !self.peer_closed
     }
 
     /// How many bytes of the message that is arriving are not granted yet.
@@ -424,6 +441,7 @@ impl ReceiveChannel {
         }
         self.bytes_arrived = self.bytes_whole;
         self.bytes_granted = self.bytes_whole;
+        self.traffic = Traffic::default();
         self.open_here = false;
         self.resume_unsaid = false;
         self.said_here = 0;

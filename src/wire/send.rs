@@ -20,6 +20,7 @@ use super::{
     limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
     message::{Message, Stage, Withdraw},
     output::Output,
+    traffic::Traffic,
 };
 
 #[derive(Debug)]
@@ -58,6 +59,7 @@ pub(super) struct SendChannel {
     closed: bool,
     /// The peer's end is gone: its CLOSE, POISON or DENY came.
     peer_closed: bool,
+    pub(super) traffic: Traffic,
 }
 
 impl SendChannel {
@@ -80,6 +82,7 @@ impl SendChannel {
             ending: None,
             closed: false,
             peer_closed: false,
+            traffic: Traffic::default(),
         }
     }
 
@@ -199,6 +202,16 @@ impl SendChannel {
         self.peer_closed
     }
 
+    /// How many messages have begun and have no outcome.
+    pub(super) fn open_messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether the channel is in use at both ends, and both know how far it has come.
+    pub(super) fn is_calm(&self) -> bool {
+        self.open_said && self.resumed && self.ending.is_none() && !self.peer_closed
+    }
+
     /// Whether both ends have said CLOSE, and this one has confirmed what it heard, so that the channel's number is
     /// free.
     pub(super) fn is_over(&self) -> bool {
@@ -225,6 +238,7 @@ impl SendChannel {
                 message.withdraw = Withdraw::Asked;
             }
         }
+        self.traffic = Traffic::default();
         self.open_said = false;
         self.resumed = false;
         self.revoked = false;

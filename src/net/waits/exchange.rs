@@ -1,0 +1,306 @@
+//! What a node knows of the waits of all, and what it makes of it.
+//!
+//! # Invariants
+//!
+//! - A node that ends because of a deadlock knows before that each other node of it has made sure of it too, unless one
+//!   is silent for too long.
+//! - What is kept of other nodes is bounded, whatever they say.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use super::{
+    super::{identity, shared::Ends},
+    knot::{Conditions, Nodes},
+    sample::{Found, NodeId, Sample},
+    telling,
+    track::{Steady, Track},
+};
+use crate::process::{Deadlock, abroad::Waits};
+
+/// Of how many other nodes at most it is known what they say.
+const NODES_MAX: usize = 64;
+/// How many processes and ends one node may tell of.
+pub(super) const ITEMS_MAX: usize = 4096;
+/// What one sample may have on the wire.
+pub(super) const SAMPLE_BYTES_MAX: usize = 256 * 1024;
+/// For how long it is waited at most until the other nodes say that they know of a deadlock too.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What one node knows.
+pub(super) struct Exchange {
+    track: Track,
+    /// What it tells of itself; its number is 0 as long as there was nothing to tell.
+    own: Sample,
+    others: BTreeMap<NodeId, Sample>,
+    found: Option<Kept>,
+    /// Rises with each change of what can be told.
+    version: u64,
+}
+
+/// A deadlock that the node is in.
+struct Kept {
+    found: Found,
+    at: Instant,
+    /// When it was known that all know of it, or that was given up.
+    committed: Option<Instant>,
+    is_over: bool,
+}
+
+/// What follows for the node itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing new.
+    Nothing,
+    /// It is in a deadlock, with these of its processes and their turns.
+    Committed(Box<Deadlock>, Vec<(u64, u64)>),
+    /// All others of that deadlock know it too: what follows from it may follow.
+    Final,
+}
+
+impl Exchange {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            track: Track::default(),
+            own: Sample {
+                node: identity::random(),
+                name,
+                number: 0,
+                seen: BTreeMap::new(),
+                stuck: Vec::new(),
+                ends: Vec::new(),
+                live: 0,
+                found: None,
+                has_committed: false,
+            },
+            others: BTreeMap::new(),
+            found: None,
+            version: 0,
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The deadlock through several machines that the node is in.
+    pub(super) fn deadlock(&self) -> Option<&Deadlock> {
+        let kept = self.found.as_ref()?;
+        kept.committed.map(|_| &kept.found.deadlock)
+    }
+
+    /// Whether it should be looked again soon: something is to be told, or to be made sure of.
+    pub(super) fn is_in_haste(&self) -> bool {
+        self.lacks_a_look() || self.found.as_ref().is_some_and(|kept| !kept.is_over)
+    }
+
+    // ---- Looking ----
+
+    /// Notes a look at the node's own network, before which the ends of its links stood so.
+    pub(super) fn note(&mut self, waits: Option<Waits>, standings: &[(String, Ends)]) {
+        let mut steady = self.track.note(waits, standings);
+        if steady.stuck.len() + steady.ends.len() > ITEMS_MAX {
+            steady = Steady::default();
+        }
+        let is_news = steady.stuck != self.own.stuck
+            || steady.ends != self.own.ends
+            || self.said()
+                != (
+                    self.own.found.as_ref().map(Found::key),
+                    self.own.has_committed,
+                );
+        if !is_news && !self.lacks_a_look() {
+            return;
+        }
+        let of_interest = self.others.values().filter(|other| !other.stuck.is_empty());
+        let mut own = Sample {
+            number: self.track.looks,
+            seen: of_interest
+                .map(|other| (other.node, other.number))
+                .collect(),
+            stuck: steady.stuck,
+            ends: steady.ends,
+            live: steady.live,
+            found: self.found.as_ref().map(|kept| kept.found.clone()),
+            has_committed: self
+                .found
+                .as_ref()
+                .is_some_and(|kept| kept.committed.is_some()),
+            ..self.own.clone()
+        };
+        if bytes_of(&own) > SAMPLE_BYTES_MAX {
+            (own.stuck, own.ends) = (Vec::new(), Vec::new());
+        }
+        self.own = own;
+        self.version += 1;
+    }
+
+    fn said(&self) -> (Option<(NodeId, u64)>, bool) {
+        let kept = self.found.as_ref();
+        (
+            kept.map(|kept| kept.found.key()),
+            kept.is_some_and(|kept| kept.committed.is_some()),
+        )
+    }
+
+    /// Whether another node has told of something after which this one has not looked.
+    fn lacks_a_look(&self) -> bool {
+        !self.own.stuck.is_empty()
+            && self.others.values().any(|other| {
+                let stuck = other.stuck.iter().map(|it| it.since);
+                let since = stuck.chain(other.ends.iter().map(|it| it.since)).max();
+                let seen = self.own.seen.get(&other.node).copied().unwrap_or(0);
+                !other.stuck.is_empty() && since.is_some_and(|since| seen < since)
+            })
+    }
+
+    // ---- Telling and hearing ----
+
+    /// What a peer that has samples of these numbers does not know yet, within `bytes`, and notes that it does.
+    pub(super) fn news(&self, known: &mut HashMap<NodeId, u64>, bytes: usize) -> Vec<Sample> {
+        let mut left = bytes;
+        let mut news = Vec::new();
+        let told = self.others.values().chain([&self.own]);
+        for sample in told.filter(|sample| sample.number > 0) {
+            let has = known.get(&sample.node).copied().unwrap_or(0);
+            let size = bytes_of(sample);
+            if sample.number <= has || size > left {
+                continue;
+            }
+            left -= size;
+            known.insert(sample.node, sample.number);
+            news.push(sample.clone());
+        }
+        news
+    }
+
+    /// Hears what a peer has to tell, which so has it itself.
+    pub(super) fn hear(&mut self, samples: Vec<Sample>, known: &mut HashMap<NodeId, u64>) {
+        for mut sample in samples {
+            let items = sample.stuck.len() + sample.ends.len() + sample.seen.len();
+            if sample.node == self.own.node || items > ITEMS_MAX {
+                continue;
+            }
+            let has = known.entry(sample.node).or_default();
+            *has = sample.number.max(*has);
+            let is_new = match self.others.get(&sample.node) {
+                Some(before) => before.number < sample.number,
+                None => self.others.len() < NODES_MAX,
+            };
+            if is_new {
+                sample.clean();
+                self.others.insert(sample.node, sample);
+                self.version += 1;
+            }
+        }
+        known.retain(|node, _| *node == self.own.node || self.others.contains_key(node));
+    }
+
+    // ---- Judging ----
+
+    /// Sees what follows from all that is known.
+    pub(super) fn judge(&mut self, now: Instant) -> Verdict {
+        self.find(now);
+        let Some(kept) = &self.found else {
+            return Verdict::Nothing;
+        };
+        let says = |is_so: fn(&Sample) -> bool| {
+            let nodes = kept.found.members.iter().map(|member| member.node);
+            let mut others = nodes.filter(|&node| node != self.own.node);
+            others.all(|node| {
+                let found = self.others.get(&node);
+                found.is_some_and(|it| {
+                    it.found.as_ref().map(Found::key) == Some(kept.found.key()) && is_so(it)
+                })
+            })
+        };
+        match kept.committed {
+            None if says(|_| true) || now >= kept.at + PATIENCE => {
+                let own = self.own.node;
+                let members = kept.found.members.iter();
+                let here = members.filter(|member| member.node == own);
+                let here = here.map(|member| (member.process, member.turn)).collect();
+                let deadlock = Box::new(kept.found.deadlock.clone());
+                self.change(|kept| kept.committed = Some(now));
+                Verdict::Committed(deadlock, here)
+            }
+            Some(at) if !kept.is_over && (says(|it| it.has_committed) || now >= at + PATIENCE) => {
+                self.change(|kept| kept.is_over = true);
+                Verdict::Final
+            }
+            _ => Verdict::Nothing,
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Kept)) {
+        if let Some(kept) = &mut self.found {
+            change(kept);
+        }
+    }
+
+    /// Looks for a deadlock of which this node is a part, unless it is known.
+    fn find(&mut self, now: Instant) {
+        let kept = self.found.as_ref();
+        if kept.is_some_and(|kept| kept.committed.is_some()) {
+            return;
+        }
+        let before = kept.map(|kept| kept.found.key());
+        // One that is no more was none, or its nodes have ended: nothing was said of it.
+        self.found
+            .take_if(|kept| !holds(&self.own, &self.track, &kept.found));
+        let told = self
+            .others
+            .values()
+            .filter_map(|other| other.found.as_ref());
+        let told = told.filter(|found| holds(&self.own, &self.track, found));
+        let first = told.min_by_key(|found| found.key());
+        let is_better = |found: &Found| {
+            let kept = self.found.as_ref();
+            kept.is_none_or(|kept| found.key() < kept.found.key())
+        };
+        let found = match first.filter(|found| is_better(found)) {
+            Some(found) => Some(found.clone()),
+            None if self.found.is_none() && first.is_none() => self.find_anew(),
+            None => None,
+        };
+        if let Some(found) = found {
+            let at = self.found.as_ref().map_or(now, |kept| kept.at);
+            self.found = Some(Kept {
+                found,
+                at,
+                committed: None,
+                is_over: false,
+            });
+        }
+        if self.found.as_ref().map(|kept| kept.found.key()) != before {
+            // It is told with the next look.
+            self.version += 1;
+        }
+    }
+
+    fn find_anew(&self) -> Option<Found> {
+        if self.own.stuck.is_empty() {
+            return None;
+        }
+        let others = self.others.values().filter(|other| !other.stuck.is_empty());
+        let nodes = Nodes::new([&self.own].into_iter().chain(others), Conditions::ALL);
+        let mut knots = nodes.find().into_iter();
+        let ours = knots.find(|knot| knot.members.keys().any(|&(node, _)| node == 0))?;
+        let found = telling::tell(&self.own, &nodes, &ours);
+        // What was told may be older than the last look.
+        holds(&self.own, &self.track, &found).then_some(found)
+    }
+}
+
+/// Whether this node is in a deadlock, as far as it can see by itself: its processes have not moved.
+fn holds(own: &Sample, track: &Track, found: &Found) -> bool {
+    let members = found.members.iter();
+    let mut here = members.filter(|member| member.node == own.node).peekable();
+    here.peek().is_some() && here.all(|member| track.is_stuck(member.process, member.turn))
+}
+
+fn bytes_of(sample: &Sample) -> usize {
+    postcard::experimental::serialized_size(sample).unwrap_or(usize::MAX)
+}
