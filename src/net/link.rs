@@ -12,6 +12,7 @@ use super::{
     driver::Driver,
     end::{LinkEnd, NetError},
     message::{Message, type_of},
+    node::Window,
     pump::{self, Local},
     road::{Dialer, Registry, Road},
     shared::Shared,
@@ -60,6 +61,9 @@ struct Handle {
     shared: Arc<Shared>,
     peer: Peer,
     desk: Desk,
+    window: Window,
+    /// On which the link is driven.
+    runtime: tokio::runtime::Handle,
 }
 
 impl Drop for Handle {
@@ -141,6 +145,8 @@ impl Link {
             shared: Arc::clone(&shared),
             peer,
             desk: Desk::default(),
+            window: Window::default(),
+            runtime: tokio::runtime::Handle::current(),
         };
         (Self(Arc::new(handle)), shared)
     }
@@ -292,11 +298,21 @@ impl Link {
             is_from_dialer: is_dialer == is_outbound,
             channel: wire.to_owned(),
             is_outbound,
+            peer: self.0.peer.name.clone(),
+            peer_incarnation: format!("{:016x}", self.0.peer.incarnation),
         }
     }
 
     pub(super) fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.0.window
+    }
+
+    pub(super) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.0.runtime
     }
 
     /// Opens `channel` to send on, and lets the link take the messages from `source`.
