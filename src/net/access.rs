@@ -1,6 +1,9 @@
 //! Who may use which channels.
 
-use super::ends::{ENDS, shared_name};
+use super::{
+    ends::{ENDS, shared_name},
+    node::SNAPSHOT,
+};
 
 /// In which direction messages go on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,8 +101,8 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn allows(&self, direction: Direction, channel: &str) -> bool {
-        // Whoever asks for an end is told whether he may have it.
-        let is_asking = channel == ENDS;
+        // Whoever asks for an end is told whether he may have it; a snapshot is given by a node alone, which has joined.
+        let is_asking = channel == ENDS || channel == SNAPSHOT;
         self.access.as_ref().is_none_or(|access| {
             is_asking || access.allows(&self.peer, direction, shared_name(channel))
         })

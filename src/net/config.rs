@@ -183,19 +183,8 @@ impl Config {
     }
 
     pub(super) fn settings(&self) -> Settings {
-        let mut name = String::new();
-        for character in self
-            .name
-            .chars()
-            .filter(|character| !character.is_control())
-        {
-            if name.len() + character.len_utf8() > NAME_BYTES_MAX {
-                break;
-            }
-            name.push(character);
-        }
         Settings {
-            name,
+            name: fitting_name(&self.name),
             token: self.token.clone(),
             limits: self.limits.clone(),
             session: super::identity::session(),
@@ -203,4 +192,16 @@ impl Config {
             lease: self.lease,
         }
     }
+}
+
+/// What of a name can be the name of a peer: at most [`NAME_BYTES_MAX`] bytes, without control characters.
+pub(super) fn fitting_name(wanted: &str) -> String {
+    let mut name = String::new();
+    for character in wanted.chars().filter(|character| !character.is_control()) {
+        if name.len() + character.len_utf8() > NAME_BYTES_MAX {
+            break;
+        }
+        name.push(character);
+    }
+    name
 }

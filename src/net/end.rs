@@ -103,6 +103,17 @@ pub enum NetError {
     /// The peer gives no ends of its channels any more.
     #[error("the peer shares no channels over this link any more")]
     NoHub,
+    /// A node has joined the link already.
+    #[error("a node has joined the link to {0:?} already, and answers for this side")]
+    Joined(String),
+    /// The peer gives no snapshot.
+    #[error("{peer:?} gives no snapshot: {reason}")]
+    NoSnapshot {
+        /// The peer.
+        peer: String,
+        /// Why.
+        reason: String,
+    },
     /// The link has ended.
     #[error("the link has ended: {0}")]
     Ended(LinkEnd),

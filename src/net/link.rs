@@ -16,6 +16,7 @@ use super::{
     driver::Driver,
     end::{LinkEnd, NetError},
     message::{Message, type_of},
+    node::Window,
     pump::{self, Local},
     road::{Dialer, Registry, Road},
     shared::Shared,
@@ -64,6 +65,9 @@ struct Handle {
     shared: Arc<Shared>,
     peer: Peer,
     desk: Desk,
+    window: Window,
+    /// On which the link is driven.
+    runtime: tokio::runtime::Handle,
 }
 
 impl Drop for Handle {
@@ -145,6 +149,8 @@ impl Link {
             shared: Arc::clone(&shared),
             peer,
             desk: Desk::default(),
+            window: Window::default(),
+            runtime: tokio::runtime::Handle::current(),
         };
         (Self(Arc::new(handle)), shared)
     }
@@ -296,6 +302,8 @@ impl Link {
             is_from_dialer: is_dialer == is_outbound,
             channel: wire.to_owned(),
             is_outbound,
+            peer: self.0.peer.name.clone(),
+            peer_incarnation: format!("{:016x}", self.0.peer.incarnation),
         }
     }
 
@@ -310,6 +318,14 @@ impl Link {
 
     pub(super) fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.0.window
+    }
+
+    pub(super) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.0.runtime
     }
 
     /// Opens `channel` to send on, and lets the link take the messages from `source`.

@@ -70,6 +70,7 @@ mod hub;
 mod identity;
 mod link;
 mod message;
+mod node;
 mod port;
 mod pump;
 mod road;
@@ -86,6 +87,7 @@ pub use handshake::{Incoming, Listener, Usage, dial};
 pub use hub::Hub;
 pub use link::{Link, Peer};
 pub use message::{CodecError, Message};
+pub use node::{Node, NodeSeen, NodeSnapshot, System, look};
 pub use tls::{PeerIdentity, Tls, TlsError, TlsSetupError};
 
 pub use crate::wire::{Code, Counters, Goodbye, Limits, Token, TokenTooLong, Violation};

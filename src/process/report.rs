@@ -49,6 +49,12 @@ pub struct Crossing {
     pub channel: String,
     /// Whether this side sends: the link holds the receiving end here.
     pub is_outbound: bool,
+    /// The peer at the other end of the link, by the name that it has here.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub peer: String,
+    /// The number of the peer's run, in 16 hexadecimal digits: the same on all its links.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub peer_incarnation: String,
 }
 
 /// What a process waits for at a channel.

@@ -503,7 +503,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             .flatten(),
         age_ms: u64::from(now_ms),
         is_running: registry.is_running(),
-        bottleneck: bottleneck(&processes),
+        bottleneck: Bottleneck::of(&processes),
         processes,
         channels,
         deadlock,
@@ -539,13 +539,16 @@ fn process(entry: &ProcessEntry, seen: &Seen, waits: Vec<Wait>, now_ms: u32) -> 
 /// Fewer than this, on an average, and nobody is held up to speak of.
 const HELD_UP_MIN: f64 = 0.05;
 
-fn bottleneck(processes: &[ProcessSeen]) -> Option<Bottleneck> {
-    let most = processes
-        .iter()
-        .max_by(|a, b| a.waited_for_by.total_cmp(&b.waited_for_by))?;
-    (most.waited_for_by >= HELD_UP_MIN).then(|| Bottleneck {
-        process: most.name.clone(),
-        process_id: most.id,
-        waited_for_by: most.waited_for_by,
-    })
+impl Bottleneck {
+    /// Where these processes are held up.
+    pub(crate) fn of(processes: &[ProcessSeen]) -> Option<Self> {
+        let most = processes
+            .iter()
+            .max_by(|a, b| a.waited_for_by.total_cmp(&b.waited_for_by))?;
+        (most.waited_for_by >= HELD_UP_MIN).then(|| Self {
+            process: most.name.clone(),
+            process_id: most.id,
+            waited_for_by: most.waited_for_by,
+        })
+    }
 }

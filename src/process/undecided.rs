@@ -96,8 +96,19 @@ pub enum Because {
     },
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "net")]
 impl Because {
+    /// Whether the name in it is of a channel.
+    pub(crate) fn is_of_a_channel(&self) -> bool {
+        !matches!(
+            self,
+            Self::ForeignWakers { .. }
+                | Self::Elsewhere { .. }
+                | Self::Timed { .. }
+                | Self::Attached { .. }
+        )
+    }
+
     /// The name in it, of a channel or a process.
     pub(crate) fn name_mut(&mut self) -> &mut String {
         match self {

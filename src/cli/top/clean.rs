@@ -47,6 +47,8 @@ pub fn snapshot(snapshot: &mut Snapshot) {
         for crossing in &mut channel.crossings {
             text(&mut crossing.session);
             text(&mut crossing.channel);
+            text(&mut crossing.peer);
+            text(&mut crossing.peer_incarnation);
         }
     }
     if let Some(deadlock) = &mut snapshot.deadlock {
