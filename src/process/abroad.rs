@@ -86,7 +86,7 @@ pub(crate) struct Custody {
     pub(crate) is_unknown: bool,
 }
 
-/// Looks once. Nothing, if nobody waits for what might come over a link.
+/// Looks once. Nothing, if no link has an end of a channel.
 pub(super) fn look(registry: &Registry) -> Option<Waits> {
     registry.read(|tables| {
         let has_crossings = |(_, entry): (u32, &ChannelEntry)| has_crossings(entry);
@@ -94,8 +94,7 @@ pub(super) fn look(registry: &Registry) -> Option<Waits> {
             return None;
         }
         let picture = graph::collect(registry, tables);
-        let waits = View::new(tables, &picture).waits();
-        (!waits.stuck.is_empty()).then_some(waits)
+        Some(View::new(tables, &picture).waits())
     })
 }
 

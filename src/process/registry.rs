@@ -217,6 +217,8 @@ impl<E> Slots<E> {
 pub(super) struct Verdict {
     pub(super) failure: Option<Failure>,
     pub(super) deadlock: Option<Deadlock>,
+    /// That deadlock ends the run now.
+    is_condemned: bool,
     /// With which reason the first process that has failed poisons what it holds.
     first_reason: Option<Reason>,
 }
@@ -250,8 +252,19 @@ pub(super) struct Abroad {
     deadlock: Deadlock,
     /// This network's processes in it, with their turns.
     processes: Vec<(u64, u64)>,
+    /// The watch has heard of it.
+    is_noted: bool,
     /// What follows from it may follow.
     is_final: bool,
+}
+
+/// The same, as the watch hears of it.
+pub(super) struct FromAbroad {
+    pub(super) deadlock: Deadlock,
+    /// This network's processes in it.
+    pub(super) processes: Vec<u64>,
+    /// There are no others here.
+    pub(super) is_all: bool,
 }
 
 impl Abroad {
@@ -731,9 +744,8 @@ impl Registry {
         }
         let is_first = {
             let mut verdict = self.verdict.lock();
-            let is_first = verdict.deadlock.is_none();
             verdict.deadlock.get_or_insert_with(|| deadlock.clone());
-            is_first
+            !std::mem::replace(&mut verdict.is_condemned, true)
         };
         if is_first {
             trace::deadlocked(deadlock);
@@ -747,8 +759,16 @@ impl Registry {
         *self.abroad.lock() = Some(Abroad {
             deadlock,
             processes,
+            is_noted: false,
             is_final: false,
         });
+    }
+
+    /// Whether the watch has heard of that deadlock.
+    #[cfg(feature = "net")]
+    pub(super) fn is_abroad_noted(&self) -> bool {
+        let abroad = self.abroad.lock();
+        abroad.as_ref().is_some_and(|abroad| abroad.is_noted)
     }
 
     /// What follows from that deadlock may follow.
@@ -768,16 +788,33 @@ impl Registry {
         })
     }
 
-    /// The same, once, if it may end the run; with its processes here, and whether these are all that there are.
-    pub(super) fn take_abroad(&self) -> Option<(Deadlock, Vec<u64>, bool)> {
+    /// A deadlock that passes through this network and others, of which the watch has not heard; and one of which it may
+    /// see to what follows.
+    pub(super) fn news_from_abroad(&self) -> [Option<FromAbroad>; 2] {
         let mut abroad = self.abroad.lock();
-        let abroad = abroad.as_mut()?;
-        if !std::mem::take(&mut abroad.is_final) {
-            return None;
+        let Some(abroad) = &mut *abroad else {
+            return [None, None];
+        };
+        let is_known = std::mem::replace(&mut abroad.is_noted, true);
+        let is_final = std::mem::take(&mut abroad.is_final);
+        let tell = || FromAbroad {
+            deadlock: abroad.deadlock.clone(),
+            processes: abroad
+                .processes
+                .iter()
+                .map(|&(process, _)| process)
+                .collect(),
+            is_all: self.home.live() == abroad.processes.len(),
+        };
+        [(!is_known).then(tell), is_final.then(tell)]
+    }
+
+    /// A deadlock will end the run, and whatever fails from now on fails because of it.
+    pub(super) fn sentence(&self, deadlock: &Deadlock) {
+        let mut verdict = self.verdict.lock();
+        if verdict.failure.is_none() {
+            verdict.deadlock.get_or_insert_with(|| deadlock.clone());
         }
-        let is_all = self.home.live() == abroad.processes.len();
-        let processes = abroad.processes.iter().map(|&(process, _)| process);
-        Some((abroad.deadlock.clone(), processes.collect(), is_all))
     }
 
     /// Whether a deadlock has ended the run, and what it is called.

@@ -27,8 +27,8 @@ impl Observer {
         Self { registry }
     }
 
-    /// What the peers of the network have to know of its waits; nothing while it does not run, or nobody waits for what
-    /// might come over a link.
+    /// What the peers of the network have to know of its waits; nothing while it does not run, or no link has
+    /// an end of a channel.
     #[cfg(feature = "net")]
     pub(crate) fn waits(&self) -> Option<super::abroad::Waits> {
         self.registry
@@ -40,6 +40,12 @@ impl Observer {
     #[cfg(feature = "net")]
     pub(crate) fn note_abroad(&self, deadlock: Deadlock, processes: Vec<(u64, u64)>) {
         self.registry.note_abroad(deadlock, processes);
+    }
+
+    /// Whether the run has that deadlock noted, if it is to end because of it.
+    #[cfg(feature = "net")]
+    pub(crate) fn is_abroad_noted(&self) -> bool {
+        self.registry.is_abroad_noted()
     }
 
     /// See [`Registry::finish_abroad`].

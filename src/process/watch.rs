@@ -183,17 +183,27 @@ impl Watch {
             let is_all = deadlock.is_total;
             self.act(state, &deadlock, serials, is_all);
         }
-        if let Some((deadlock, serials, is_all)) = self.registry.take_abroad() {
-            self.act(state, &deadlock, serials, is_all);
+        let [noted, last] = self.registry.news_from_abroad();
+        if let Some(news) = noted
+            && Self::ends_the_run(state, news.is_all)
+        {
+            self.registry.sentence(&news.deadlock);
+        }
+        if let Some(news) = last {
+            self.act(state, &news.deadlock, news.processes, news.is_all);
         }
         let now = self.registry.now();
         state.rest.begin(now, on_processor, by_the_clock);
         has_woken
     }
 
+    fn ends_the_run(state: &State, is_all: bool) -> bool {
+        is_all || matches!(state.policy, OnDeadlock::Return)
+    }
+
     /// Acts on a deadlock of these processes; `is_all` says that there are no others.
     fn act(&self, state: &mut State, deadlock: &Deadlock, serials: Vec<u64>, is_all: bool) {
-        if is_all || matches!(state.policy, OnDeadlock::Return) {
+        if Self::ends_the_run(state, is_all) {
             self.registry.condemn(deadlock);
         } else if state.told.insert(serials) {
             trace::deadlocked(deadlock);

@@ -19,9 +19,9 @@ pub use self::{
     look::look,
     system::{NodeSeen, System},
 };
-use super::{config::fitting_name, end::NetError, identity, link::Link};
+use super::{config::fitting_name, end::NetError, identity, link::Link, waits::Waits};
 use crate::{
-    process::{Network, Observer, Snapshot},
+    process::{Deadlock, Network, Observer, Snapshot},
     wire::OpenError,
 };
 
@@ -81,6 +81,7 @@ pub struct Node(Arc<Inner>);
 struct Inner {
     name: String,
     observer: Observer,
+    waits: Arc<Waits>,
     rest: answer::Rest,
 }
 
@@ -106,8 +107,10 @@ impl Node {
     /// The node of `network`, which may run or not. Of the name at most 128 bytes are used, without control characters.
     #[must_use]
     pub fn new(name: &str, network: &Network) -> Self {
+        let name = fitting_name(name);
         Self(Arc::new(Inner {
-            name: fitting_name(name),
+            waits: Waits::new(name.clone(), network.observe()),
+            name,
             observer: network.observe(),
             rest: answer::Rest::default(),
         }))
@@ -133,9 +136,16 @@ impl Node {
             NetError::Open(OpenError::InUse(_)) => NetError::Joined(link.peer().name.clone()),
             other => other,
         })?;
+        self.0.waits.join(link)?;
         let answering = answer::answer(self.clone(), link.clone(), answers);
         link.runtime().spawn(answering);
         Ok(())
+    }
+
+    /// The deadlock through this node and others that was found, with the same cycle at each of them.
+    #[must_use]
+    pub fn deadlock(&self) -> Option<Deadlock> {
+        self.0.waits.deadlock()
     }
 
     /// What the node looks like now; see [`Observer::snapshot`].

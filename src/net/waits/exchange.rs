@@ -28,6 +28,8 @@ pub(super) const ITEMS_MAX: usize = 4096;
 pub(super) const SAMPLE_BYTES_MAX: usize = 256 * 1024;
 /// For how long it is waited at most until the other nodes say that they know of a deadlock too.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// And then until their runs have noted it, before what follows from it may disturb them.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What one node knows.
 pub(super) struct Exchange {
@@ -46,6 +48,8 @@ struct Kept {
     at: Instant,
     /// When it was known that all know of it, or that was given up.
     committed: Option<Instant>,
+    /// The run has heard of it.
+    is_noted: bool,
     is_over: bool,
 }
 
@@ -99,8 +103,15 @@ impl Exchange {
     // ---- Looking ----
 
     /// Notes a look at the node's own network, before which the ends of its links stood so.
-    pub(super) fn note(&mut self, waits: Option<Waits>, standings: &[(String, Ends)]) {
-        let mut steady = self.track.note(waits, standings);
+    pub(super) fn note(
+        &mut self,
+        waits: Option<Waits>,
+        standings: &[(String, Ends)],
+        is_noted: bool,
+    ) {
+        self.change(|kept| kept.is_noted = is_noted && kept.committed.is_some());
+        let is_asked = self.others.values().any(|other| !other.stuck.is_empty());
+        let mut steady = self.track.note(waits, standings, is_asked);
         if steady.stuck.len() + steady.ends.len() > ITEMS_MAX {
             steady = Steady::default();
         }
@@ -114,7 +125,7 @@ impl Exchange {
         if !is_news && !self.lacks_a_look() {
             return;
         }
-        let of_interest = self.others.values().filter(|other| !other.stuck.is_empty());
+        let of_interest = self.others.values().filter(|other| other.tells());
         let mut own = Sample {
             number: self.track.looks,
             seen: of_interest
@@ -124,10 +135,7 @@ impl Exchange {
             ends: steady.ends,
             live: steady.live,
             found: self.found.as_ref().map(|kept| kept.found.clone()),
-            has_committed: self
-                .found
-                .as_ref()
-                .is_some_and(|kept| kept.committed.is_some()),
+            has_committed: self.found.as_ref().is_some_and(|kept| kept.is_noted),
             ..self.own.clone()
         };
         if bytes_of(&own) > SAMPLE_BYTES_MAX {
@@ -141,18 +149,18 @@ impl Exchange {
         let kept = self.found.as_ref();
         (
             kept.map(|kept| kept.found.key()),
-            kept.is_some_and(|kept| kept.committed.is_some()),
+            kept.is_some_and(|kept| kept.is_noted),
         )
     }
 
     /// Whether another node has told of something after which this one has not looked.
     fn lacks_a_look(&self) -> bool {
-        !self.own.stuck.is_empty()
+        self.own.tells()
             && self.others.values().any(|other| {
                 let stuck = other.stuck.iter().map(|it| it.since);
                 let since = stuck.chain(other.ends.iter().map(|it| it.since)).max();
                 let seen = self.own.seen.get(&other.node).copied().unwrap_or(0);
-                !other.stuck.is_empty() && since.is_some_and(|since| seen < since)
+                since.is_some_and(|since| seen < since)
             })
     }
 
@@ -226,7 +234,7 @@ impl Exchange {
                 self.change(|kept| kept.committed = Some(now));
                 Verdict::Committed(deadlock, here)
             }
-            Some(at) if !kept.is_over && (says(|it| it.has_committed) || now >= at + PATIENCE) => {
+            Some(at) if !kept.is_over && (says(|it| it.has_committed) || now >= at + GRACE) => {
                 self.change(|kept| kept.is_over = true);
                 Verdict::Final
             }
@@ -271,6 +279,7 @@ impl Exchange {
                 found,
                 at,
                 committed: None,
+                is_noted: false,
                 is_over: false,
             });
         }
@@ -284,7 +293,7 @@ impl Exchange {
         if self.own.stuck.is_empty() {
             return None;
         }
-        let others = self.others.values().filter(|other| !other.stuck.is_empty());
+        let others = self.others.values().filter(|other| other.tells());
         let nodes = Nodes::new([&self.own].into_iter().chain(others), Conditions::ALL);
         let mut knots = nodes.find().into_iter();
         let ours = knots.find(|knot| knot.members.keys().any(|&(node, _)| node == 0))?;

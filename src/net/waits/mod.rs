@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime, sync::watch, task::spawn_blocking, time::timeout};
+use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 
 use self::{
     exchange::{Exchange, Verdict},
@@ -39,7 +39,7 @@ use super::{
 use crate::{
     channel::{Receiver, Sender},
     process::{Deadlock, Observer},
-    sync::Mutex,
+    sync::{Mutex, time::Stint},
 };
 
 /// The channels on which nodes tell each other of their waits, one in each direction.
@@ -72,8 +72,6 @@ struct State {
 struct Joined {
     session: String,
     shared: Weak<Shared>,
-    /// The samples that the peer has, by their numbers.
-    known: Arc<Mutex<HashMap<NodeId, u64>>>,
 }
 
 impl Waits {
@@ -95,11 +93,8 @@ impl Waits {
     }
 
     /// Tells the link's peer, and hears of it, until the link ends.
-    pub(super) fn join(
-        self: &Arc<Self>,
-        link: &Link,
-        runtime: &runtime::Handle,
-    ) -> Result<(), NetError> {
+    pub(super) fn join(self: &Arc<Self>, link: &Link) -> Result<(), NetError> {
+        let runtime = link.runtime();
         let sender = link.sender_of::<Samples>(WAITS)?;
         let receiver = link.receiver_of::<Samples>(WAITS)?;
         let known = Arc::new(Mutex::new(HashMap::new()));
@@ -108,7 +103,6 @@ impl Waits {
             state.links.push(Joined {
                 session: link.session(),
                 shared: link.shared(),
-                known: Arc::clone(&known),
             });
             !std::mem::replace(&mut state.is_looking, true)
         };
@@ -180,10 +174,10 @@ impl Waits {
         loop {
             let began = Instant::now();
             let this = Arc::clone(&self);
-            let Ok(true) = spawn_blocking(move || this.look_once()).await else {
+            let Ok(Some(cost)) = spawn_blocking(move || this.look_once()).await else {
                 return;
             };
-            let rest = began.elapsed().saturating_mul(RESPITE);
+            let rest = cost.saturating_mul(RESPITE);
             let hasty = began + HASTE.max(rest);
             let usual = began + INTERVAL.max(rest);
             loop {
@@ -201,15 +195,16 @@ impl Waits {
         }
     }
 
-    /// Returns whether there is somebody to tell.
-    fn look_once(&self) -> bool {
+    /// Returns how much of a processor's time it has cost; nothing if there is nobody to tell any more.
+    fn look_once(&self) -> Option<Duration> {
+        let stint = Stint::begin();
         // How the links stand is seen first: what they were about to do then shows in the network.
         let standings: Vec<(String, Ends)> = {
             let mut state = self.state.lock();
             state.links.retain(|link| link.shared.strong_count() > 0);
             if state.links.is_empty() {
                 state.is_looking = false;
-                return false;
+                return None;
             }
             let links: Vec<_> = state
                 .links
@@ -226,12 +221,15 @@ impl Waits {
         let waits = self.observer.waits();
         let verdict = {
             let mut state = self.state.lock();
-            state.exchange.note(waits, &standings);
+            let is_noted = self.observer.is_abroad_noted();
+            state.exchange.note(waits, &standings, is_noted);
             state.exchange.judge(Instant::now())
         };
         self.act(verdict);
         self.note_change();
-        true
+        let (on_processor, by_the_clock) = stint.end();
+        // A look that was held up by other work is not to be told from a long one there.
+        Some(on_processor.unwrap_or(by_the_clock.min(HASTE / RESPITE)))
     }
 
     fn act(&self, verdict: Verdict) {

@@ -32,7 +32,8 @@ pub(super) struct Sample {
     pub(super) live: u64,
     /// What it has found, or was told by others and has made sure of.
     pub(super) found: Option<Found>,
-    /// It knows that all the others of that know of it, or has given up to wait for that.
+    /// It knows that all the others of that know of it, or has given up to wait for that; and its run has noted it, so that
+    /// whatever happens there next happens because of it.
     pub(super) has_committed: bool,
 }
 
@@ -101,6 +102,11 @@ impl Found {
 }
 
 impl Sample {
+    /// Whether there is anything in it.
+    pub(super) fn tells(&self) -> bool {
+        !self.stuck.is_empty() || !self.ends.is_empty()
+    }
+
     /// What comes from a peer is shown to people, so there is nothing in it but text.
     pub(super) fn clean(&mut self) {
         clean(&mut self.name);

@@ -1,6 +1,6 @@
 //! What of a node's waits has stayed the same from one look to the next.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{
     super::shared::Ends,
@@ -30,7 +30,14 @@ pub(super) struct Steady {
 
 impl Track {
     /// Notes a look, and how the link's ends stood just before it.
-    pub(super) fn note(&mut self, waits: Option<Waits>, standings: &[(String, Ends)]) -> Steady {
+    ///
+    /// Of a node where nobody is stuck nothing is told, unless it `is_asked`: others may wait for each other through it.
+    pub(super) fn note(
+        &mut self,
+        waits: Option<Waits>,
+        standings: &[(String, Ends)],
+        is_asked: bool,
+    ) -> Steady {
         self.looks += 1;
         let number = self.looks;
         let Waits { stuck, ends, live } = waits.unwrap_or_default();
@@ -72,7 +79,7 @@ impl Track {
             })
             .collect();
         let stuck: Vec<StuckSince> = stuck.into_iter().filter(|it| it.since < number).collect();
-        if stuck.is_empty() {
+        if stuck.is_empty() && !(is_asked && ends.iter().any(|it| !it.end.through.is_empty())) {
             return Steady::default();
         }
         let ends = ends.into_iter().map(|end| {
@@ -93,11 +100,6 @@ impl Track {
     pub(super) fn is_stuck(&self, process: u64, turn: u64) -> bool {
         let known = self.stuck.get(&process);
         known.is_some_and(|(stuck, _)| stuck.turn == turn)
-    }
-
-    /// The processes that were found at the last look.
-    pub(super) fn processes(&self) -> HashSet<u64> {
-        self.stuck.keys().copied().collect()
     }
 }
 
