@@ -250,14 +250,21 @@ impl Exchange {
 
     /// Looks for a deadlock of which this node is a part, unless it is known.
     fn find(&mut self, now: Instant) {
+        let holds_still = |kept: &Kept| holds(&self.own, &self.track, &kept.found);
         let kept = self.found.as_ref();
-        if kept.is_some_and(|kept| kept.committed.is_some()) {
-            return;
-        }
         let before = kept.map(|kept| kept.found.key());
-        // One that is no more was none, or its nodes have ended: nothing was said of it.
-        self.found
-            .take_if(|kept| !holds(&self.own, &self.track, &kept.found));
+        match kept {
+            // One that is no more, and of which nothing was said, was none, or its nodes have ended.
+            Some(kept) if kept.committed.is_none() => {
+                if !holds_still(kept) {
+                    self.found = None;
+                }
+            }
+            // One of which all is said is told until there is another.
+            Some(kept) if kept.is_over && !holds_still(kept) => {}
+            Some(_) => return,
+            None => {}
+        }
         let told = self
             .others
             .values()
@@ -266,15 +273,18 @@ impl Exchange {
         let first = told.min_by_key(|found| found.key());
         let is_better = |found: &Found| {
             let kept = self.found.as_ref();
-            kept.is_none_or(|kept| found.key() < kept.found.key())
+            kept.is_none_or(|kept| kept.is_over || found.key() < kept.found.key())
         };
         let found = match first.filter(|found| is_better(found)) {
             Some(found) => Some(found.clone()),
-            None if self.found.is_none() && first.is_none() => self.find_anew(),
+            None if first.is_none() && self.found.as_ref().is_none_or(|kept| kept.is_over) => {
+                self.find_anew()
+            }
             None => None,
         };
         if let Some(found) = found {
-            let at = self.found.as_ref().map_or(now, |kept| kept.at);
+            let open = self.found.as_ref().filter(|kept| !kept.is_over);
+            let at = open.map_or(now, |kept| kept.at);
             self.found = Some(Kept {
                 found,
                 at,

@@ -241,6 +241,11 @@ impl<'a> Nodes<'a> {
         if self.conditions.all_known && (near.end.is_open || far.end.is_open) || hops == 0 {
             return None;
         }
+        let processes = |all: &'a [u64]| all.iter().map(move |&process| (far_node, process));
+        if purpose == Purpose::Custody && !self.conditions.nothing_under_way {
+            // As it would seem if nobody knew of TAKEN.
+            trail.releasers.extend(processes(&far.end.holders));
+        }
         let open = self.at_rest(near, far)?;
         trail.ends.extend([(node, place), (far_node, far_place)]);
         // Who has custody is known where messages come in.
@@ -265,7 +270,6 @@ impl<'a> Nodes<'a> {
         if purpose == Purpose::Custody {
             return Some(());
         }
-        let processes = |all: &'a [u64]| all.iter().map(move |&process| (far_node, process));
         trail.releasers.extend(processes(&far.end.spoilers));
         if purpose != Purpose::Spoilers {
             let would_meet = match purpose {
