@@ -126,3 +126,9 @@ pub const GRAPH_LINES: usize = 20_000;
 
 /// Letters of a deadlock's sentence that are laid out on the screen: more than fits on one.
 pub const SENTENCE_LETTERS: usize = 4000;
+
+/// Time for the nodes of a system to answer, unless `--timeout` says otherwise: all are asked at once.
+pub const NODE_TIME: &str = "5s";
+
+/// Time for Graphviz to make a picture: of some thousand processes it takes seconds, of very many it does not end.
+pub const PICTURE_TIME: Duration = Duration::from_mins(1);

@@ -1,8 +1,8 @@
 //! The `handover` program.
 //!
 //! `handover map` reads units and hands each to an idle worker; `handover work` is a worker, `handover control` steers
-//! both while they work. `handover top` shows what a program is waiting for. `handover cert` makes the certificates by
-//! which peers know each other. With the feature `bench`, `handover bench` measures the channel beside its rivals.
+//! both while they work. `handover top` shows what a program is waiting for, `handover graph` draws the waits of several.
+//! `handover cert` makes the certificates by which peers know each other. With the feature `bench`, `handover bench` measures the channel beside its rivals.
 
 #[cfg(feature = "bench")]
 mod bench;
@@ -10,6 +10,7 @@ mod cert;
 mod command;
 mod control;
 mod endpoint;
+mod graph;
 mod lease;
 mod limits;
 mod map;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Action::Work(options) => work::main(&options),
         Action::Control(options) => control::main(&options),
         Action::Top(options) => top::main(&options),
+        Action::Graph(options) => graph::main(&options),
         Action::Cert(options) => cert::main(&options),
         #[cfg(feature = "bench")]
         Action::Bench(options) => bench::main(&options),

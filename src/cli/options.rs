@@ -29,6 +29,8 @@ pub enum Action {
     Control(super::control::ControlOptions),
     /// Show, live, what a program is doing: who waits for whom, and a deadlock when there is one
     Top(super::top::TopOptions),
+    /// Draw who waits for whom in a system of several programs, on whichever machines
+    Graph(super::graph::GraphOptions),
     /// Make the certificates by which the ends of a link know each other
     Cert(super::cert::CertOptions),
     /// Measure Handover's channel beside its rivals on this machine
@@ -241,7 +243,7 @@ pub struct WorkOptions {
 }
 
 /// Options that both ends of a link have.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct SharedOptions {
     /// Secret that whoever joins must show, the same at both ends; better in the environment, where `ps` does not show it
     #[arg(
@@ -264,7 +266,7 @@ pub struct SharedOptions {
 }
 
 /// By what an end of a link is known, and by what it knows the other. The help stands once, under `--tls`.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct TlsOptions {
     /// Use TLS with the peer.pem, peer.key and authority.pem in DIR, which `handover cert peer` makes
     ///

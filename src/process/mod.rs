@@ -157,6 +157,8 @@ mod out;
 mod outcome;
 #[cfg(feature = "net")]
 mod outside;
+#[cfg(feature = "serde")]
+mod page;
 mod parcel;
 mod poisoner;
 mod ports;

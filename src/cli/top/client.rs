@@ -1,6 +1,7 @@
 //! Asks a program for a snapshot: one `GET` over HTTP, with a limit on everything.
 
 use std::net::ToSocketAddrs;
+use std::time::Duration;
 
 use ureq::{Agent, Error};
 
@@ -13,6 +14,7 @@ pub struct Client {
     agent: Agent,
     addr: String,
     url: String,
+    time: Duration,
 }
 
 /// Why there is no snapshot. Each is a sentence about the address.
@@ -29,11 +31,13 @@ pub enum FetchError {
     /// Somebody is there, and says nothing.
     #[error(
         "{addr} has not answered within {}",
-        values::time_in_words(limits::SNAPSHOT_TIME)
+        values::time_in_words(*.time)
     )]
     NoAnswer {
         /// Where.
         addr: String,
+        /// How long it had.
+        time: Duration,
     },
     /// Somebody else is there, or the observer refuses.
     #[error("{addr} answers with status {status}: is it the address given to serve_observer?")]
@@ -68,6 +72,14 @@ impl Client {
     /// # Errors
     /// A sentence, if it is no address.
     pub fn new(addr: &str) -> Result<Self, String> {
+        Self::within(addr, limits::SNAPSHOT_TIME)
+    }
+
+    /// As [`new`](Self::new), with another limit of time for an answer.
+    ///
+    /// # Errors
+    /// A sentence, if it is no address.
+    pub fn within(addr: &str, time: Duration) -> Result<Self, String> {
         let plain = addr.strip_prefix("http://").unwrap_or(addr);
         let plain = plain.strip_suffix('/').unwrap_or(plain);
         let addr = match plain.parse::<u16>() {
@@ -91,12 +103,13 @@ impl Client {
             .user_agent(concat!("handover-top/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
             .max_response_header_size(limits::ANSWER_HEAD_BYTES)
-            .timeout_global(Some(limits::SNAPSHOT_TIME))
+            .timeout_global(Some(time))
             .build();
         Ok(Self {
             agent: config.into(),
             url: format!("http://{addr}/snapshot.json"),
             addr,
+            time,
         })
     }
 
@@ -105,7 +118,7 @@ impl Client {
         &self.addr
     }
 
-    /// Asks for a snapshot. Blocks for at most [`limits::SNAPSHOT_TIME`].
+    /// Asks for a snapshot. Blocks for at most as long as it was made for.
     ///
     /// # Errors
     /// If there is none.
@@ -126,7 +139,10 @@ impl Client {
     fn why(&self, error: Error) -> FetchError {
         let addr = self.addr.clone();
         match error {
-            Error::Timeout(_) => FetchError::NoAnswer { addr },
+            Error::Timeout(_) => FetchError::NoAnswer {
+                addr,
+                time: self.time,
+            },
             Error::StatusCode(status) => FetchError::Refused { addr, status },
             Error::BodyExceedsLimit(_) => FetchError::TooLarge { addr },
             Error::Io(error) => self.unreachable(&error),

@@ -5,7 +5,7 @@
 //! it, `columns`, `graph` and `words` are what is said of a snapshot, `draw` with `header` and `over` puts it on the
 //! screen, and `plain` prints it without one.
 
-mod clean;
+pub mod clean;
 mod client;
 mod columns;
 mod draw;
@@ -29,7 +29,7 @@ mod words;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use self::client::Client;
+pub use self::client::Client;
 pub use self::options::TopOptions;
 
 /// Runs `handover top`.

@@ -303,6 +303,7 @@ fn no_size_and_no_snapshot_panics_and_every_screen_is_text() {
                 if lost {
                     app.take(Err(FetchError::NoAnswer {
                         addr: "there".into(),
+                        time: Duration::from_secs(10),
                     }));
                 }
                 press(&mut app, keys);

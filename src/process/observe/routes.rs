@@ -8,15 +8,10 @@ use hyper::{
 };
 
 use super::{
-    super::{report::Deadlock, snapshot::Snapshot},
+    super::{page, report::Deadlock, snapshot::Snapshot},
     hosts::Hosts,
     source::Source,
 };
-
-/// The page: one file, with its style and its script.
-const PAGE: &str = include_str!("page.html");
-/// What stands in the page where the number of this answer belongs, without which nothing in it runs.
-const NONCE: &str = "{{nonce}}";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -138,15 +133,11 @@ fn of(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
 
 /// The page may load nothing from outside, and runs no script but its own: names of processes cannot become code.
 fn page() -> Answer {
-    let nonce = format!("{:016x}", random());
-    let mut answer = of(
-        StatusCode::OK,
-        HTML,
-        Bytes::from(PAGE.replace(NONCE, &nonce)),
-    );
+    let nonce = page::nonce();
+    let mut answer = of(StatusCode::OK, HTML, Bytes::from(page::live(&nonce)));
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
-         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "{}; connect-src 'self'; frame-ancestors 'none'",
+        page::policy(&nonce)
     );
     if let Ok(policy) = HeaderValue::try_from(policy) {
         answer
@@ -154,38 +145,4 @@ fn page() -> Answer {
             .insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     answer
-}
-
-/// A number that a page cannot know beforehand: what seeds hash maps is random.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{NONCE, PAGE};
-
-    #[test]
-    fn the_page_loads_nothing_from_outside() {
-        for outside in ["http://", "https://", "//cdn", "@import", "url(", "src="] {
-            let namespace = "http://www.w3.org/2000/svg";
-            let page = PAGE.replace(namespace, "").replace("url(#", "");
-            assert!(!page.contains(outside), "{outside}");
-        }
-        assert_eq!(PAGE.matches(NONCE).count(), 2, "one style and one script");
-    }
-
-    #[test]
-    fn the_page_makes_no_markup_of_text() {
-        for way in [
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-        ] {
-            assert!(!PAGE.contains(way), "{way}");
-        }
-    }
 }

@@ -31,8 +31,8 @@ struct Facts {
     crosses: bool,
     /// All ends that were open at the nodes are held by somebody whom a node names.
     is_explained: bool,
-    /// How often each of the nodes that have answered holds an end of it, as the others call them.
-    known: BTreeMap<String, usize>,
+    /// The nodes that hold an end of it and have answered, as others call them.
+    known: BTreeSet<String>,
     /// Who has a sending end.
     senders: HashSet<u64>,
 }
@@ -83,7 +83,7 @@ impl Joined {
     /// Whether an end that a node says is held by `holder` is held by a node that has answered.
     pub(super) fn is_known(&self, channel: &str, holder: &str) -> bool {
         let mut all = self.channels.iter().zip(&self.facts);
-        all.any(|(it, facts)| it.name == channel && facts.known.contains_key(holder))
+        all.any(|(it, facts)| it.name == channel && facts.known.contains(holder))
     }
 
     /// How the channel is called in the picture that a node calls so.
@@ -222,8 +222,8 @@ impl Union {
 
 /// Who is at the other end of links and in no snapshot.
 struct Strangers {
-    /// The runs of the programs that have answered.
-    answered: BTreeSet<String>,
+    /// The runs of the programs that have answered, and as how many nodes.
+    answered: BTreeMap<String, usize>,
     unanswered: BTreeSet<String>,
     /// By name and run.
     numbers: BTreeMap<(String, String), u64>,
@@ -231,17 +231,24 @@ struct Strangers {
 
 impl Strangers {
     fn of(nodes: &[NodeSnapshot]) -> Self {
-        let runs = nodes.iter().map(|it| format!("{:016x}", it.incarnation));
+        let mut answered = BTreeMap::new();
+        for node in nodes {
+            *answered.entry(run(node)).or_default() += 1;
+        }
         Self {
-            answered: runs.collect(),
+            answered,
             unanswered: BTreeSet::new(),
             numbers: BTreeMap::new(),
         }
     }
 
-    fn number(&mut self, crossing: &Crossing, names: &mut Names) -> u64 {
+    /// Who is at the other end of a crossing of `node`.
+    fn number(&mut self, node: &NodeSnapshot, crossing: &Crossing, names: &mut Names) -> u64 {
         let peer = short(&crossing.peer);
-        let has_answered = self.answered.contains(&crossing.peer_incarnation);
+        let answers = self.answered.get(&crossing.peer_incarnation).copied();
+        // A program may have several nodes, and a link between two of them.
+        let own = usize::from(crossing.peer_incarnation == run(node));
+        let has_answered = answers.unwrap_or(0) > own;
         if !has_answered {
             self.unanswered.insert(peer.clone());
         }
@@ -254,6 +261,11 @@ impl Strangers {
             })
         })
     }
+}
+
+/// The run of a node's program, as crossings have it.
+fn run(node: &NodeSnapshot) -> String {
+    format!("{:016x}", node.incarnation)
 }
 
 /// A channel made of its halves.
@@ -284,12 +296,14 @@ fn one(
         let mut holders: BTreeMap<String, usize> = BTreeMap::new();
         for crossing in &channel.crossings {
             facts.crosses = true;
+            // Whoever it is, he is in the picture.
+            *holders.entry(holder(&crossing.peer)).or_default() += 1;
             if group.met.contains(&key(crossing)) {
                 met += 1;
-                *holders.entry(holder(&crossing.peer)).or_default() += 1;
+                facts.known.insert(holder(&crossing.peer));
             } else {
                 missing.push(crossing.clone());
-                let stranger = strangers.number(crossing, names);
+                let stranger = strangers.number(&nodes[node], crossing, names);
                 let side = if crossing.is_outbound {
                     &mut receivers
                 } else {
@@ -298,7 +312,6 @@ fn one(
                 side.push(stranger);
             }
         }
-        facts.known.extend(holders.clone());
         let outside = channel.known_outside.iter();
         known_outside.extend(
             outside
