@@ -3,10 +3,14 @@
 #![cfg(feature = "net")]
 #![allow(clippy::unwrap_used, clippy::similar_names)]
 
+#[path = "net_waits/alarms.rs"]
+mod alarms;
 #[path = "net_waits/found.rs"]
 mod found;
 #[path = "net_waits/machines.rs"]
 mod machines;
+#[path = "net_waits/valve.rs"]
+mod valve;
 
 use handover::net::Message;
 use serde::{Deserialize, Serialize};

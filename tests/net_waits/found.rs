@@ -20,7 +20,7 @@ use super::{
 const SOON: Duration = Duration::from_secs(1);
 
 /// Sends first and receives then, as does whoever is at the other side.
-async fn greet((out, into): &(Out<Number>, In<Number>)) -> ProcessResult {
+pub async fn greet((out, into): &(Out<Number>, In<Number>)) -> ProcessResult {
     out.send(Number(1)).await?;
     into.recv().await?;
     Ok(())
@@ -67,7 +67,7 @@ fn two_machines_that_send_to_each_other_both_tell_of_it() {
 }
 
 /// Receives, and sends on; the message comes from nowhere.
-async fn pass_on((into, out): &(In<Number>, Out<Number>)) -> ProcessResult {
+pub async fn pass_on((into, out): &(In<Number>, Out<Number>)) -> ProcessResult {
     while let Some(number) = into.next().await? {
         out.send(number).await?;
     }

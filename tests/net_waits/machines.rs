@@ -13,6 +13,8 @@ use handover::{
 };
 use tokio::runtime::{Builder, Runtime};
 
+use super::valve::Valve;
+
 /// The longest that anything may take that is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -126,6 +128,23 @@ pub fn link(dialer: &Machine, listener: &Machine) -> (Link, Link) {
     dialer.node.join(&dialed).unwrap();
     listener.node.join(&accepted).unwrap();
     (dialed, accepted)
+}
+
+/// The same, through a valve.
+pub fn link_through(dialer: &Machine, listener: &Machine) -> (Link, Link, Valve) {
+    let (dialed, accepted, valve) = link_apart(dialer, listener);
+    dialer.node.join(&dialed).unwrap();
+    listener.node.join(&accepted).unwrap();
+    (dialed, accepted, valve)
+}
+
+/// The same, and no node joins.
+pub fn link_apart(dialer: &Machine, listener: &Machine) -> (Link, Link, Valve) {
+    let (address, accepting) = listener.listen();
+    let valve = Valve::to(address, listener);
+    let dialed = dialer.dial(valve.address);
+    let accepted = listener.accept(accepting);
+    (dialed, accepted, valve)
 }
 
 /// Waits until something is so.
