@@ -9,6 +9,8 @@ mod alarms;
 mod found;
 #[path = "net_waits/machines.rs"]
 mod machines;
+#[path = "net_waits/random.rs"]
+mod random;
 #[path = "net_waits/valve.rs"]
 mod valve;
 

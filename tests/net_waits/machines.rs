@@ -51,10 +51,10 @@ impl Machine {
     pub fn start(&mut self) -> Running {
         let network = self.network.take().unwrap();
         let (tell, ended) = mpsc::channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let _ = tell.send((network.run(), Instant::now()));
         });
-        Running(ended)
+        Running { ended, thread }
     }
 
     pub fn config(&self) -> Config {
@@ -96,7 +96,10 @@ impl Machine {
 
 pub type Accepting = tokio::task::JoinHandle<Link>;
 
-pub struct Running(mpsc::Receiver<(Result<(), RunError>, Instant)>);
+pub struct Running {
+    ended: mpsc::Receiver<(Result<(), RunError>, Instant)>,
+    thread: thread::JoinHandle<()>,
+}
 
 impl Running {
     pub fn end(self) -> Result<(), RunError> {
@@ -104,7 +107,7 @@ impl Running {
     }
 
     pub fn end_at(self) -> (Result<(), RunError>, Instant) {
-        self.0.recv_timeout(PATIENCE).expect("it ends in time")
+        self.ended.recv_timeout(PATIENCE).expect("it ends in time")
     }
 
     /// The deadlock that has ended it, and when.
@@ -116,7 +119,7 @@ impl Running {
     }
 
     pub fn has_ended(&self) -> bool {
-        !matches!(self.0.try_recv(), Err(mpsc::TryRecvError::Empty))
+        self.thread.is_finished()
     }
 }
 
