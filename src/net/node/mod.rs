@@ -71,9 +71,24 @@ pub(super) const SNAPSHOT: &str = "$snapshot";
 /// rules of [`Config::access`](super::Config::access) are not asked. So join the links of peers that may know this; see
 /// [`Link::peer`].
 ///
+/// # Deadlocks through several machines
+///
+/// Nodes that have joined the two ends of a link tell each other which of their processes wait for what may come over
+/// links, and pass on what others tell. A deadlock through any number of them is found by each node that is in it, within
+/// a second and four round trips, and is the same one at each: with the names of processes as `clerk at kitchen`. The run
+/// ends with it as with any other ([`OnDeadlock`](crate::process::OnDeadlock)), when all nodes that are in it know.
+///
+/// It is one only if every end of every channel in it is known. So each node that is in it, or passes it on, must have
+/// joined its links, and a channel of a [`Hub`](super::Hub) must be [closed](super::Hub::close) to new ends. That a link may
+/// break, or be closed, releases nobody: no message changes hands by it. Of a peer's word nothing can be proved: join the
+/// links of peers that you trust with that.
+///
 /// # What it costs
 ///
-/// Nothing while nobody looks. A look locks each channel for a moment, on a thread for blocking work; there is one at a
+/// A node that has joined a link looks at its own network ten times a second, as its watch does, for a fiftieth of a
+/// processor at most; links are used only while processes wait for each other across them, and then for what has changed.
+///
+/// Of [`look`] the node pays nothing while nobody looks. A look locks each channel for a moment, on a thread for blocking work; there is one at a
 /// time for all who ask, and after it the node rests for ten times as long as it took, and 50 ms at least.
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);

@@ -255,11 +255,8 @@ impl Exchange {
         let before = kept.map(|kept| kept.found.key());
         match kept {
             // One that is no more, and of which nothing was said, was none, or its nodes have ended.
-            Some(kept) if kept.committed.is_none() => {
-                if !holds_still(kept) {
-                    self.found = None;
-                }
-            }
+            Some(kept) if kept.committed.is_none() && !holds_still(kept) => self.found = None,
+            Some(kept) if kept.committed.is_none() => {}
             // One of which all is said is told until there is another.
             Some(kept) if kept.is_over && !holds_still(kept) => {}
             Some(_) => return,

@@ -31,6 +31,10 @@ const HOPS_MAX: usize = 32;
 
 /// Which of the conditions are asked for: all of them, but in tests of what each is for.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one condition, whatever the others are"
+)]
 pub(super) struct Conditions {
     pub(super) after_all: bool,
     pub(super) same: bool,
@@ -61,7 +65,7 @@ pub(super) struct Knot {
 pub(super) struct Pointer {
     pub(super) releasers: BTreeSet<Who>,
     /// The ends of the channel that links hold, at all nodes over which it goes.
-    pub(super) ends: BTreeSet<(usize, u32)>,
+    pub(super) ends: BTreeSet<Place>,
 }
 
 /// Which way a channel is followed from one of its ends, and what for.
@@ -81,8 +85,23 @@ enum Purpose {
 #[derive(Default)]
 struct Trail {
     releasers: BTreeSet<Who>,
-    ends: BTreeSet<(usize, u32)>,
+    ends: BTreeSet<Place>,
     visited: HashSet<(usize, u32, Purpose)>,
+}
+
+/// An end of a channel: the place of its node, and its own there.
+pub(super) type Place = (usize, u32);
+
+/// A crossing: its session, whether it is from the dialer, and its name.
+type Key<'a> = (&'a str, bool, &'a str);
+
+fn key(end: &LinkEnd) -> Key<'_> {
+    let crossing = &end.crossing;
+    (
+        &crossing.session,
+        crossing.is_from_dialer,
+        &crossing.channel,
+    )
 }
 
 /// All samples together.
@@ -90,7 +109,7 @@ pub(super) struct Nodes<'a> {
     samples: Vec<&'a Sample>,
     conditions: Conditions,
     /// Both ends of each crossing: where it is sent, and where it is received.
-    crossings: HashMap<(&'a str, bool, &'a str), [Vec<(usize, u32)>; 2]>,
+    crossings: HashMap<Key<'a>, [Vec<Place>; 2]>,
 }
 
 /// A wait of a process that may be a member.
@@ -109,17 +128,11 @@ impl<'a> Nodes<'a> {
         conditions: Conditions,
     ) -> Self {
         let samples: Vec<&Sample> = samples.into_iter().collect();
-        let mut crossings: HashMap<_, [Vec<_>; 2]> = HashMap::new();
+        let mut crossings: HashMap<Key<'_>, [Vec<Place>; 2]> = HashMap::new();
         for (node, sample) in samples.iter().enumerate() {
             for (place, EndSince { end, .. }) in (0..).zip(&sample.ends) {
-                let crossing = &end.crossing;
-                let key = (
-                    crossing.session.as_str(),
-                    crossing.is_from_dialer,
-                    crossing.channel.as_str(),
-                );
-                let ends = crossings.entry(key).or_default();
-                ends[usize::from(!crossing.is_outbound)].push((node, place));
+                let ends = crossings.entry(key(end)).or_default();
+                ends[usize::from(!end.crossing.is_outbound)].push((node, place));
             }
         }
         Self {
@@ -202,19 +215,13 @@ impl<'a> Nodes<'a> {
     }
 
     /// The far end of a crossing, if its node has told of it.
-    fn far(&self, end: &LinkEnd) -> Option<(usize, u32)> {
-        let crossing = &end.crossing;
-        let key = (
-            crossing.session.as_str(),
-            crossing.is_from_dialer,
-            crossing.channel.as_str(),
-        );
-        let [sending, receiving] = self.crossings.get(&key)?;
+    fn far(&self, end: &LinkEnd) -> Option<Place> {
+        let [sending, receiving] = self.crossings.get(&key(end))?;
         // If two say that they are the same end, one of them is not what it says.
         let ([sending], [receiving]) = (&sending[..], &receiving[..]) else {
             return None;
         };
-        Some(if crossing.is_outbound {
+        Some(if end.crossing.is_outbound {
             *receiving
         } else {
             *sending

@@ -50,7 +50,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// How soon after a look it is looked again if there is something to be made sure of.
 const HASTE: Duration = Duration::from_millis(20);
 /// How many times as long as a look takes nothing is looked at.
-const RESPITE: u32 = 20;
+const RESPITE: u32 = 50;
 /// How many bytes are told at once.
 const TELL_BYTES_MAX: usize = 1024 * 1024;
 

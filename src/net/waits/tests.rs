@@ -279,8 +279,8 @@ fn who_has_a_message_in_custody_is_who_is_waited_for() {
     let accepted = |custody: Custody| {
         let mut samples = deadlock();
         samples[0].stuck[0].stuck.waits = vec![wait(Waiting::Accepted, "up", &[0])];
-        for node in 0..2 {
-            let standing = samples[node].ends[0].standing.as_mut().unwrap();
+        for sample in &mut samples {
+            let standing = sample.ends[0].standing.as_mut().unwrap();
             standing.open_messages = 1;
         }
         samples[1].ends[0].end.custody = custody;
@@ -336,4 +336,32 @@ fn nonsense_is_no_deadlock_and_no_end_of_the_program() {
     let mut samples = deadlock();
     samples[1].ends[0].end.through = vec![9];
     assert!(!is_found(&samples, Conditions::ALL));
+}
+
+/// As `docs/protocol.md` says.
+#[test]
+fn a_sample_on_the_wire_is_as_it_is_described() {
+    use super::{super::message::Message, sample::Samples};
+
+    let [mut sample, _] = deadlock();
+    sample.ends.truncate(1);
+    sample.seen = BTreeMap::from([(9, 4)]);
+    let mut expected = vec![1]; // one sample
+    expected.extend([1, 6]); // the node, and its name
+    expected.extend(b"node 1");
+    expected.extend([5, 1, 9, 4]); // the look, and what was heard of others
+    expected.extend([1, 3, 11, 1, b'p', 7, 1]); // one process, since, number, name, turn, one wait:
+    expected.extend([0, 2, b'u', b'p', 1]); // sends on "up", 1
+    expected.extend([4, b'a', b'.', b'r', b's', 1, 1]); // at a.rs:1, column 1
+    expected.extend([0, 0, 0, 0, 0]); // for nobody here; no flags
+    expected.extend([1, 0, 1, 0]); // version 1, no releasers, the end at place 0
+    expected.extend([1, 3]); // one end, since
+    expected.extend([1, b'5', 1, 2, b'u', b'p', 1, 0, 0]); // its crossing
+    expected.extend([1, 0, 1, 11, 0]); // version, not open, one holder, no spoiler
+    expected.extend([0, 0, 0, 0, 0, 0, 0]); // through, beside, custody, nobody waits
+    expected.extend([1, 1, 40, 40, 0]); // how it stands
+    expected.extend([1, 0, 0]); // one process; nothing found
+    let bytes = Samples(vec![sample.clone()]).encode().unwrap();
+    assert_eq!(bytes, expected);
+    assert_eq!(Samples::decode(&bytes).unwrap().0, [sample]);
 }
