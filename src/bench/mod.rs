@@ -17,6 +17,8 @@
 mod channels;
 mod choice;
 mod contender;
+#[cfg(feature = "net")]
+pub mod links;
 pub mod markdown;
 mod measure;
 pub mod network;

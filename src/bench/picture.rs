@@ -24,10 +24,10 @@ const PANEL_FOOT: u32 = 34;
 const LEGEND: &str = "Medians, on logarithmic scales; whiskers: quartiles. Green: ours; grey: the least capacity; \
                       light: a buffer of 64.";
 
-const OURS: RGBColor = RGBColor(0x0b, 0x6e, 0x4f);
+pub(super) const OURS: RGBColor = RGBColor(0x0b, 0x6e, 0x4f);
 const RIVAL: RGBColor = RGBColor(0xa9, 0xb4, 0xc2);
 const BUFFERED: RGBColor = RGBColor(0xd9, 0xdf, 0xe6);
-const TEXT: RGBColor = RGBColor(0x22, 0x2b, 0x36);
+pub(super) const TEXT: RGBColor = RGBColor(0x22, 0x2b, 0x36);
 const FAINT: RGBColor = RGBColor(0xe6, 0xe9, 0xed);
 
 /// Why there is no picture.
@@ -35,8 +35,14 @@ const FAINT: RGBColor = RGBColor(0xe6, 0xe9, 0xed);
 #[error("the picture cannot be drawn: {0}")]
 pub struct PictureError(String);
 
+impl PictureError {
+    pub(super) fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> PictureError {
-    PictureError(error.to_string())
+    PictureError::new(error)
 }
 
 /// Draws the rows under one title.
@@ -203,7 +209,7 @@ fn draw_bar(
 }
 
 /// A time in three digits, with its unit.
-fn in_words(nanoseconds: f64) -> String {
+pub(super) fn in_words(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
         ns if ns < 999.5 => (ns, "ns"),
         ns if ns < 999.5e3 => (ns / 1e3, "us"),

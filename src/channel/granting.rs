@@ -68,6 +68,12 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Sender<T> {
+    /// How many sends may complete ahead of the take, at this moment.
+    #[cfg(feature = "net")]
+    pub(crate) fn unused_credit(&self) -> usize {
+        self.core.lock().state.outstanding().unused
+    }
+
     /// The messages that were sent within credit, by whichever sender, and that no receiver will take: there are
     /// some only after the last receiver has gone, or the channel was poisoned.
     #[must_use = "the messages that nobody took are in it"]

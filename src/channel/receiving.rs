@@ -275,7 +275,8 @@ impl<T> Core<T> {
 
     /// Stops waiting for a receiver to wait.
     pub(super) fn cancel_ready(&self, waiter: Pin<&Waiter<T>>) {
-        if run_is_over() {
+        // Idle, it was never polled, and hangs nowhere.
+        if run_is_over() || waiter.is(Stage::Idle) {
             return;
         }
         let mut locked = self.lock();
@@ -310,7 +311,8 @@ impl<T> Core<T> {
 
     /// Stops waiting for the other side to go.
     pub(super) fn cancel_closed(&self, waiter: Pin<&Waiter<T>>) {
-        if run_is_over() {
+        // Idle, it was never polled, and hangs nowhere.
+        if run_is_over() || waiter.is(Stage::Idle) {
             return;
         }
         let mut locked = self.lock();

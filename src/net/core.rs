@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! - At most one message of a channel is here in each direction: what one grant allows.
+//! - Of a channel no more messages are here than were granted: one that a receiver waits for, or as many as receivers have
+//!   granted. Behind one that nobody takes at once, none waits.
 //! - Once `ended` is set there is neither a port nor a pump, and none is added.
 
 use std::{
@@ -19,7 +20,9 @@ use super::{
 };
 use crate::{
     channel::Reason,
-    wire::{Denial, Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId, SendId},
+    wire::{
+        Denial, Event, Goodbye, Link as WireLink, OpenError, Outcome, ReceiveId, SendId, Settlement,
+    },
 };
 
 /// One pump: the future that moves the messages of one local end.
@@ -69,6 +72,8 @@ pub(super) struct Core {
     pub(super) pumps: Vec<Option<Pump>>,
     pub(super) sends: Routes,
     pub(super) receives: Routes,
+    /// An end has granted less than it wanted: see [`InPort::is_short`](super::port::InPort::is_short).
+    pub(super) is_short: bool,
     /// See [`Link::last_unreadable`](super::Link::last_unreadable).
     pub(super) unreadable: Option<String>,
 }
@@ -86,6 +91,17 @@ pub(super) enum Verdict {
     InDoubt,
 }
 
+impl From<Settlement> for Verdict {
+    fn from(settlement: Settlement) -> Self {
+        match settlement {
+            Settlement::Taken => Self::Taken,
+            Settlement::Declined => Self::Declined,
+            Settlement::Returned => Self::Returned,
+            Settlement::InDoubt => Self::InDoubt,
+        }
+    }
+}
+
 impl Core {
     pub(super) fn new(wire: WireLink, is_listener: bool) -> Self {
         Self {
@@ -100,6 +116,7 @@ impl Core {
             pumps: Vec::new(),
             sends: Routes::default(),
             receives: Routes::default(),
+            is_short: false,
             unreadable: None,
         }
     }
@@ -190,9 +207,12 @@ impl Core {
                 message,
             } => {
                 let key = self.receives.get(channel.number())?;
-                if let Some(Port::In(port)) = self.port_mut(key) {
-                    debug_assert!(port.arrived.is_none(), "one message is granted at a time");
-                    port.arrived = Some((sequence, message));
+                match self.port_mut(key) {
+                    Some(Port::In(port)) if port.is_held_up => {
+                        self.wire.settle(channel, sequence, Settlement::Declined);
+                    }
+                    Some(Port::In(port)) => port.arrived.push_back((sequence, message)),
+                    _ => {}
                 }
                 Some(key)
             }
@@ -202,9 +222,11 @@ impl Core {
                 settlement,
             } => {
                 let key = self.sends.get(channel.number())?;
-                if let Some(Port::Out(port)) = self.port_mut(key) {
-                    port.settled = Some((sequence, settlement));
-                    port.under_way = None;
+                if let Some(Port::Out(port)) = self.port_mut(key)
+                    && let Ok(index) = port.under_way.binary_search_by_key(&sequence, |it| it.0)
+                {
+                    port.under_way[index].1 = Some(settlement);
+                    port.news = true;
                 }
                 Some(key)
             }
@@ -225,7 +247,13 @@ impl Core {
             Event::Withdraw { channel, sequence } => {
                 let key = self.receives.get(channel.number())?;
                 if let Some(Port::In(port)) = self.port_mut(key) {
-                    port.wanted_back = Some(sequence);
+                    let arrived = port.arrived.len();
+                    port.arrived.retain(|(number, _)| *number != sequence);
+                    if port.arrived.len() < arrived {
+                        self.wire.settle(channel, sequence, Settlement::Returned);
+                    } else {
+                        port.wanted_back = Some(sequence);
+                    }
                 }
                 Some(key)
             }
@@ -262,7 +290,17 @@ impl Core {
         self.ports
             .iter()
             .flatten()
-            .any(|port| matches!(port, Port::Out(port) if !port.closed && port.under_way.is_some()))
+            .any(|port| matches!(port, Port::Out(port) if port.awaits_an_outcome()))
+    }
+
+    /// The keys of the ends that have granted less than they wanted, once.
+    pub(super) fn short(&mut self) -> impl Iterator<Item = u16> {
+        let any = std::mem::take(&mut self.is_short);
+        let ports = if any { &mut self.ports[..] } else { &mut [] };
+        (0u16..).zip(ports).filter_map(|(key, port)| match port {
+            Some(Port::In(port)) => std::mem::take(&mut port.is_short).then_some(key),
+            _ => None,
+        })
     }
 
     /// The keys of the ends that wait for such outcomes: see [`InPort::is_patient`](super::port::InPort::is_patient).

@@ -3,6 +3,9 @@
 //! # Invariants
 //!
 //! - A number of the wire leads to a port only while that channel is open on the wire; a port may outlive it.
+//! - Neither list of messages is longer than the wire's window of messages that are granted and not confirmed.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -22,14 +25,21 @@ pub(super) enum Port {
 #[derive(Debug)]
 pub(super) struct OutPort {
     pub(super) id: SendId,
-    /// What became of the message that is under way, of which there is at most one.
-    pub(super) settled: Option<(u64, Settlement)>,
-    /// That message's number, until its outcome is known.
-    pub(super) under_way: Option<u64>,
+    /// The messages under way, in the order of their numbers, and what became of each if the pump was not told yet.
+    pub(super) under_way: VecDeque<(u64, Option<Settlement>)>,
+    /// The pump is to be told of one of them.
+    pub(super) news: bool,
     /// The peer receives no more.
     pub(super) closed: bool,
     /// Because something went wrong there.
     pub(super) poison: Option<Reason>,
+}
+
+impl OutPort {
+    /// Whether a message is under way of which the peer has not said what became of it.
+    pub(super) fn awaits_an_outcome(&self) -> bool {
+        !self.closed && self.under_way.iter().any(|(_, outcome)| outcome.is_none())
+    }
 }
 
 /// An end that hands messages from the peer to local receivers.
@@ -40,10 +50,12 @@ pub(super) struct InPort {
     pub(super) message_type: MessageType,
     /// `None` until the peer opens the channel.
     pub(super) id: Option<ReceiveId>,
-    /// A message is granted and has not arrived.
-    pub(super) granted: bool,
-    /// The message that arrived, of which there is at most one: it is granted one at a time.
-    pub(super) arrived: Option<(u64, Bytes)>,
+    /// The messages that arrived, within what was granted, and that the pump has not taken up.
+    pub(super) arrived: VecDeque<(u64, Bytes)>,
+    /// The pump has one that waits for a receiver: none behind it waits too.
+    pub(super) is_held_up: bool,
+    /// More was to be granted than the wire's window allowed.
+    pub(super) is_short: bool,
     /// The sender wants this message back.
     pub(super) wanted_back: Option<u64>,
     /// It has a message that nobody waits for now, and waits for the outcome of what this side has sent: then a process

@@ -1,9 +1,10 @@
-//! The pumps: one future a local end, which moves messages between it and the wire, one at a time.
+//! The pumps: one future a local end, which moves messages between it and the wire, as many at a time as were granted.
 //!
 //! What a pump waits for on the wire wakes nobody by itself: the driver marks the pump when it may have come,
 //! and polls it. So those waits below look at the link's state and use no waker.
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
@@ -88,18 +89,19 @@ pub(super) async fn outbound<M: Message>(shared: Arc<Shared>, key: u16, local: L
 /// Sends until the channel is shut, here or at the peer.
 async fn send_on<M: Message>(shared: &Shared, key: u16, local: &Local<Receiver<M>>) {
     let source = &local.end;
+    let mut hands = Hands::new(shared, key, local.is_shared);
     loop {
-        let credit = poll_fn(|_| shared.credit(key));
+        let credit = poll_fn(|_| hands.credit());
         match first(credit, source.closed_async()).await {
             First::Left(true) => {}
-            First::Left(false) | First::Right(()) => return,
+            First::Left(false) | First::Right(()) => break,
         }
-        let unready = poll_fn(|_| ready_if(shared.is_shut(key) || !shared.has_credit(key)));
+        let unready = poll_fn(|_| ready_if(hands.credit() != Poll::Ready(true)));
         let held = match first(unready, source.recv_held_async()).await {
             First::Right(Ok(held)) => held,
             // The connection has broken, or the grant was taken back: until there is another.
             First::Left(()) if !shared.is_shut(key) => continue,
-            First::Left(()) | First::Right(Err(_)) => return,
+            First::Left(()) | First::Right(Err(_)) => break,
         };
         // While it is in custody: what has no bytes never leaves its sender.
         let bytes = match message::encode(&*held) {
@@ -111,26 +113,23 @@ async fn send_on<M: Message>(shared: &Shared, key: u16, local: &Local<Receiver<M
             }
         };
         match shared.send(key, bytes) {
-            Ok(Some(sequence)) => {
-                let hand = Hand {
-                    shared,
-                    key,
-                    sequence,
-                    held: Some(held),
-                    is_shared: local.is_shared,
-                };
-                poll_fn(|_| ready_if(shared.settled(key, sequence).is_some())).await;
-                drop(hand);
-            }
+            Ok(Some(sequence)) => hands.take(sequence, held),
             // The grant has gone just now, or the channel: then the next look says so.
             Ok(None) if local.is_shared || !shared.is_shut(key) => drop(held.decline()),
             // It came too late, or is too long: it goes back to its sender.
             Ok(None) | Err(_) => drop(held.hand_back()),
         }
     }
+    poll_fn(|_| {
+        // No more begin, whether or not there is credit.
+        let _ = hands.credit();
+        ready_if(hands.are_empty())
+    })
+    .await;
 }
 
-/// Grants the peer a message when a local receiver waits for one, and hands it over.
+/// Grants the peer a message when a local receiver waits for one, or as many as receivers have granted, and hands over
+/// what comes.
 pub(super) async fn inbound<M: Message>(shared: Arc<Shared>, key: u16, local: Local<Sender<M>>) {
     let mut port = OpenPort::new(shared, key);
     let shared = Arc::clone(&port.shared);
@@ -153,21 +152,26 @@ async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
             First::Right(Ok(())) => {}
             First::Left(()) | First::Right(Err(_)) => return,
         }
-        let arrived = poll_fn(|_| shared.arrived(key));
-        let (sequence, bytes) = match first(arrived, target.closed_async()).await {
-            First::Left(Some(arrived)) => arrived,
-            First::Left(None) | First::Right(()) => return,
-        };
-        let arrival = Arrival {
-            shared,
-            key,
-            sequence,
-            target,
-        };
-        let Some(settlement) = arrival.hand_over(&bytes).await else {
-            return;
-        };
-        shared.settle(key, sequence, settlement);
+        // At least one is granted then; within credit that receivers have granted it is followed by more.
+        loop {
+            let arrived = poll_fn(|_| shared.arrived(key, target.unused_credit()));
+            let (sequence, bytes) = match first(arrived, target.closed_async()).await {
+                First::Left(Some(arrived)) => arrived,
+                First::Left(None) | First::Right(()) => return,
+            };
+            let arrival = Arrival {
+                shared,
+                key,
+                sequence,
+                target,
+            };
+            let Some(settlement) = arrival.hand_over(&bytes).await else {
+                return;
+            };
+            if !shared.settle(key, sequence, settlement) {
+                break;
+            }
+        }
     }
 }
 
@@ -180,10 +184,10 @@ struct Arrival<'a, M> {
 }
 
 impl<M: Message> Arrival<'_, M> {
-    /// Offers the message to the local receivers that wait, until it is known what became of it. `None` says that nobody
-    /// took it, and nobody will: the channel is closed here, or the link ends.
+    /// Hands the message to the local receivers. `None` says that nobody took it, and nobody will: the channel is closed
+    /// here, or the link ends.
     async fn hand_over(&self, bytes: &Bytes) -> Option<Settlement> {
-        let mut message = match message::decode(bytes) {
+        let message = match message::decode(bytes) {
             Ok(message) => message,
             Err(error) => {
                 let what = unreadable::<M>("decoded", &error);
@@ -191,6 +195,23 @@ impl<M: Message> Arrival<'_, M> {
                 return Some(Settlement::Returned);
             }
         };
+        let mut message = message;
+        if let Poll::Ready(may) = self.shared.may_be_taken(self.key, self.sequence) {
+            if let Err(settlement) = may {
+                return settlement;
+            }
+            // Within credit, or by a thread that waits.
+            match self.target.try_send(message) {
+                Ok(()) => return Some(Settlement::Taken),
+                Err(error) => message = error.into_inner(),
+            }
+        }
+        let _held_up = HeldUp::new(self.shared, self.key);
+        self.offer_on(message).await
+    }
+
+    /// Offers the message to the local receivers that wait, until it is known what became of it.
+    async fn offer_on(&self, mut message: M) -> Option<Settlement> {
         loop {
             if let Err(settlement) = self.until_it_may_be_taken().await {
                 return settlement;
@@ -211,25 +232,14 @@ impl<M: Message> Arrival<'_, M> {
     /// Waits while nothing of the peer may be taken. What the message comes to if the sender has it back meanwhile, or
     /// the link ends.
     async fn until_it_may_be_taken(&self) -> Result<(), Option<Settlement>> {
-        poll_fn(|_| {
-            if self.shared.is_parting() {
-                Poll::Ready(Err(None))
-            } else if self.is_wanted_back() {
-                Poll::Ready(Err(Some(Settlement::Returned)))
-            } else if self.shared.may_take() {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
-        })
-        .await
+        poll_fn(|_| self.shared.may_be_taken(self.key, self.sequence)).await
     }
 
     async fn offer(&self, message: M) -> Offered<M> {
         let mut offer = pin!(self.target.offer_async(message));
         let regret = poll_fn(|_| {
-            let shared = self.shared;
-            ready_if(shared.is_parting() || !shared.may_take() || self.is_wanted_back())
+            let may = self.shared.may_be_taken(self.key, self.sequence);
+            ready_if(may != Poll::Ready(Ok(())))
         });
         let outcome = match first(offer.as_mut(), regret).await {
             First::Left(outcome) => outcome,
@@ -280,6 +290,25 @@ impl<M: Message> Arrival<'_, M> {
     }
 }
 
+/// While it is there, no message waits behind one that nobody has taken at once.
+struct HeldUp<'a> {
+    shared: &'a Shared,
+    key: u16,
+}
+
+impl<'a> HeldUp<'a> {
+    fn new(shared: &'a Shared, key: u16) -> Self {
+        shared.hold_up(key, true);
+        Self { shared, key }
+    }
+}
+
+impl Drop for HeldUp<'_> {
+    fn drop(&mut self) {
+        self.shared.hold_up(self.key, false);
+    }
+}
+
 /// What came of an offer.
 enum Offered<M> {
     Settled(Option<Settlement>),
@@ -327,30 +356,73 @@ impl Drop for OpenPort {
     }
 }
 
-/// A message on its way to the peer. Dropped, it tells the sender what became of it: so that is told also if
-/// the link, or its whole runtime, ends first.
-struct Hand<'a, M> {
+/// The messages of one channel that are on their way to the peer, in the order of their numbers: no more than it has
+/// granted. Dropped, it tells each sender what became of its message: so that is told also if the link, or its whole
+/// runtime, ends first.
+struct Hands<'a, M> {
     shared: &'a Shared,
     key: u16,
-    sequence: u64,
-    held: Option<Held<M>>,
+    held: VecDeque<(u64, Held<M>)>,
+    /// What has become known: empty but while it is told.
+    known: VecDeque<(u64, Verdict)>,
     is_shared: bool,
 }
 
-impl<M> Drop for Hand<'_, M> {
-    fn drop(&mut self) {
-        let Some(held) = self.held.take() else {
-            return;
-        };
-        // A sender that has gone has given its message up, so what comes back here has no owner.
-        match self.shared.verdict(self.key, self.sequence) {
-            Verdict::Taken => drop(held.release()),
-            Verdict::Declined => drop(held.decline()),
-            // Another, who has such an end too, may take it.
-            Verdict::NotTaken if self.is_shared => drop(held.decline()),
-            Verdict::Returned | Verdict::NotTaken => drop(held.hand_back()),
-            Verdict::InDoubt => drop(held.in_doubt()),
+impl<'a, M> Hands<'a, M> {
+    fn new(shared: &'a Shared, key: u16, is_shared: bool) -> Self {
+        Self {
+            shared,
+            key,
+            held: VecDeque::new(),
+            known: VecDeque::new(),
+            is_shared,
         }
+    }
+
+    fn are_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn take(&mut self, sequence: u64, held: Held<M>) {
+        self.held.push_back((sequence, held));
+    }
+
+    /// Tells senders what became of their messages. Returns whether the peer has granted another; false if it never will.
+    fn credit(&mut self) -> Poll<bool> {
+        let credit = self.shared.credit(self.key, &mut self.known);
+        while let Some((sequence, verdict)) = self.known.pop_front() {
+            if let Ok(index) = self.held.binary_search_by_key(&sequence, |it| it.0)
+                && let Some((_, held)) = self.held.remove(index)
+            {
+                tell(held, verdict, self.is_shared);
+            }
+        }
+        credit
+    }
+}
+
+impl<M> Drop for Hands<'_, M> {
+    fn drop(&mut self) {
+        for (sequence, held) in self.held.drain(..) {
+            let mut known = self.known.iter();
+            let verdict = known
+                .find(|known| known.0 == sequence)
+                .map_or_else(|| self.shared.verdict(self.key, sequence), |known| known.1);
+            tell(held, verdict, self.is_shared);
+        }
+    }
+}
+
+/// Tells a sender what became of its message. One that has gone has given its message up, so what comes back here has no
+/// owner.
+fn tell<M>(held: Held<M>, verdict: Verdict, is_shared: bool) {
+    match verdict {
+        Verdict::Taken => drop(held.release()),
+        Verdict::Declined => drop(held.decline()),
+        // Another, who has such an end too, may take it.
+        Verdict::NotTaken if is_shared => drop(held.decline()),
+        Verdict::Returned | Verdict::NotTaken => drop(held.hand_back()),
+        Verdict::InDoubt => drop(held.in_doubt()),
     }
 }
 

@@ -5,7 +5,14 @@
 //! - A pump that waits is marked whenever what it waits for may have come: by its waker for local channels, by
 //!   the driver for the wire.
 
-use std::{collections::HashMap, future::Future, io, sync::Arc, task::Poll, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    io,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -22,8 +29,8 @@ use crate::{
     channel::Reason,
     sync::Mutex,
     wire::{
-        Code, Denial, Event, Link as WireLink, Lost, MessageTooLong, MessageType, OpenError,
-        ReceiveId, Settlement, Standing,
+        CREDIT_MESSAGES_MAX, Code, Denial, Event, Link as WireLink, Lost, MessageTooLong,
+        MessageType, OpenError, ReceiveId, SendId, Settlement, Standing,
     },
 };
 
@@ -105,8 +112,8 @@ impl Shared {
             let id = core.wire.open_typed(name, message_type)?;
             let port = Port::Out(OutPort {
                 id,
-                settled: None,
-                under_way: None,
+                under_way: VecDeque::new(),
+                news: false,
                 closed: false,
                 poison: None,
             });
@@ -137,8 +144,9 @@ impl Shared {
                 name: name.to_owned(),
                 message_type,
                 id: None,
-                granted: false,
-                arrived: None,
+                arrived: VecDeque::new(),
+                is_held_up: false,
+                is_short: false,
                 wanted_back: None,
                 is_patient: false,
                 closed: false,
@@ -231,7 +239,11 @@ impl Shared {
         self.with(|core| {
             loop {
                 let event = match core.wire.poll_event() {
-                    Ok(None) => return Heard::Nothing,
+                    Ok(None) => {
+                        // What was heard may have made room.
+                        core.short().for_each(|key| self.wakes.mark(key));
+                        return Heard::Nothing;
+                    }
                     Ok(Some(event)) => event,
                     Err(violation) => {
                         return if core.wire.is_over() {
@@ -362,27 +374,35 @@ impl Shared {
 
     // ---- For the pumps ----
 
-    /// Whether the peer has granted a message; false if it never will.
-    pub(super) fn credit(&self, key: u16) -> Poll<bool> {
+    /// Moves to `known` what has become known of messages that were sent. Returns whether the peer has granted another;
+    /// false if it never will.
+    pub(super) fn credit(&self, key: u16, known: &mut VecDeque<(u64, Verdict)>) -> Poll<bool> {
         self.with(|core| {
-            let Some(Port::Out(port)) = core.port(key) else {
+            let parting = core.parting.is_some();
+            let Core { wire, ports, .. } = core;
+            let Some(Some(Port::Out(port))) = ports.get_mut(usize::from(key)) else {
                 return Poll::Ready(false);
             };
-            let (id, closed) = (port.id, port.closed);
-            if closed || core.parting.is_some() {
-                return Poll::Ready(false);
+            let shut = port.closed || parting;
+            if std::mem::take(&mut port.news) || shut {
+                let (id, closed) = (port.id, port.closed);
+                port.under_way.retain(|(sequence, outcome)| {
+                    let verdict = match outcome {
+                        Some(settlement) => Some((*settlement).into()),
+                        None => unsettled(wire, id, *sequence, closed, parting),
+                    };
+                    known.extend(verdict.map(|verdict| (*sequence, verdict)));
+                    verdict.is_none()
+                });
             }
-            if core.wire.has_credit(id) {
+            if shut {
+                Poll::Ready(false)
+            } else if wire.has_credit(port.id) {
                 Poll::Ready(true)
             } else {
                 Poll::Pending
             }
         })
-    }
-
-    /// Whether the peer has granted a message.
-    pub(super) fn has_credit(&self, key: u16) -> bool {
-        self.credit(key) == Poll::Ready(true)
     }
 
     /// Whether no message may begin on this channel any more.
@@ -405,64 +425,100 @@ impl Shared {
             }
             let sequence = core.wire.send(id, message)?;
             if let Some(Port::Out(port)) = core.port_mut(key) {
-                port.under_way = Some(sequence);
+                port.under_way.push_back((sequence, None));
             }
             Ok(Some(sequence))
         })
     }
 
-    /// What is known of a message that was sent; `None` while only the peer knows.
-    pub(super) fn settled(&self, key: u16, sequence: u64) -> Option<Verdict> {
+    /// What is to be said of a message if the link ends now.
+    pub(super) fn verdict(&self, key: u16, sequence: u64) -> Verdict {
         self.with(|core| {
+            let parting = core.parting.is_some();
             let Some(Port::Out(port)) = core.port(key) else {
-                return Some(Verdict::InDoubt);
+                return Verdict::InDoubt;
             };
-            match port.settled {
-                Some((settled, settlement)) if settled == sequence => Some(match settlement {
-                    Settlement::Taken => Verdict::Taken,
-                    Settlement::Declined => Verdict::Declined,
-                    Settlement::Returned => Verdict::Returned,
-                    Settlement::InDoubt => Verdict::InDoubt,
-                }),
-                _ if port.closed => Some(Verdict::NotTaken),
-                // While parting, what has not left stays here.
-                _ if core.parting.is_some() && !core.wire.has_left(port.id, sequence) => {
-                    Some(Verdict::NotTaken)
-                }
-                _ => None,
-            }
+            let index = port.under_way.binary_search_by_key(&sequence, |it| it.0);
+            let outcome = index.ok().and_then(|index| port.under_way[index].1);
+            outcome.map(Into::into).unwrap_or_else(|| {
+                unsettled(&core.wire, port.id, sequence, port.closed, parting)
+                    .unwrap_or_else(|| core.outcome(key, sequence))
+            })
         })
     }
 
-    /// What is to be said of a message if the link ends now.
-    pub(super) fn verdict(&self, key: u16, sequence: u64) -> Verdict {
-        self.settled(key, sequence)
-            .unwrap_or_else(|| self.with(|core| core.outcome(key, sequence)))
-    }
-
-    /// The message that arrived. Until one has, the peer is granted one; `None` if none will come.
-    pub(super) fn arrived(&self, key: u16) -> Poll<Option<(u64, Bytes)>> {
+    /// The next message that arrived. Until one has, the peer is granted as many as receivers have granted in advance,
+    /// `in_advance`, or one, for a receiver waits. `None` if none will come.
+    pub(super) fn arrived(&self, key: u16, in_advance: usize) -> Poll<Option<(u64, Bytes)>> {
         self.with(|core| {
             let parting = core.parting.is_some();
-            let Some(Port::In(port)) = core.port_mut(key) else {
+            let Core {
+                wire,
+                ports,
+                is_short,
+                ..
+            } = core;
+            let Some(Some(Port::In(port))) = ports.get_mut(usize::from(key)) else {
                 return Poll::Ready(None);
             };
             if parting {
                 return Poll::Ready(None);
             }
-            if let Some(arrived) = port.arrived.take() {
-                port.granted = false;
+            if let Some(arrived) = port.arrived.pop_front() {
                 return Poll::Ready(Some(arrived));
             }
             if port.closed {
                 return Poll::Ready(None);
             }
-            if let (false, Some(id)) = (port.granted, port.id) {
-                port.granted = true;
-                let granted = core.wire.grant(id, 1);
-                debug_assert_eq!(granted, 1, "one message is granted at a time");
+            if let Some(id) = port.id {
+                let wanted = in_advance.clamp(1, CREDIT_MESSAGES_MAX) as u64;
+                let more = wanted.saturating_sub(wire.standing(id));
+                if more > 0 && wire.grant(id, more) < more {
+                    port.is_short = true;
+                    *is_short = true;
+                }
             }
             Poll::Pending
+        })
+    }
+
+    /// Nobody takes the message at once that the pump has: those behind it are declined, for their senders may turn to
+    /// others. Or it waits no more.
+    pub(super) fn hold_up(&self, key: u16, is_held_up: bool) {
+        self.with(|core| {
+            let Some(Port::In(port)) = core.port_mut(key) else {
+                return;
+            };
+            port.is_held_up = is_held_up;
+            if is_held_up && let Some(id) = port.id {
+                for (sequence, _) in std::mem::take(&mut port.arrived) {
+                    core.wire.settle(id, sequence, Settlement::Declined);
+                }
+            }
+        });
+    }
+
+    /// Whether message `sequence` may be taken by a process of this side: not while the peer was silent for long. If it
+    /// never may, what it comes to.
+    pub(super) fn may_be_taken(
+        &self,
+        key: u16,
+        sequence: u64,
+    ) -> Poll<Result<(), Option<Settlement>>> {
+        self.with(|core| {
+            let is_wanted_back = matches!(
+                core.port(key),
+                Some(Port::In(port)) if port.wanted_back == Some(sequence)
+            );
+            if core.parting.is_some() {
+                Poll::Ready(Err(None))
+            } else if is_wanted_back {
+                Poll::Ready(Err(Some(Settlement::Returned)))
+            } else if core.may_take {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
         })
     }
 
@@ -518,14 +574,19 @@ impl Shared {
         drop(old);
     }
 
-    /// Tells the peer what became of a message.
-    pub(super) fn settle(&self, key: u16, sequence: u64, settlement: Settlement) {
+    /// Tells the peer what became of a message. Returns whether another has arrived, or is granted and may.
+    pub(super) fn settle(&self, key: u16, sequence: u64, settlement: Settlement) -> bool {
         self.with(|core| {
-            if let Some(Port::In(InPort { id: Some(id), .. })) = core.port(key) {
-                let id = *id;
-                core.wire.settle(id, sequence, settlement);
-            }
-        });
+            let Core { wire, ports, .. } = core;
+            let Some(Some(Port::In(port))) = ports.get(usize::from(key)) else {
+                return false;
+            };
+            let Some(id) = port.id else {
+                return false;
+            };
+            wire.settle(id, sequence, settlement);
+            !port.arrived.is_empty() || wire.standing(id) > 0
+        })
     }
 
     /// Removes a port whose pump has ended, and closes its channel.
@@ -534,4 +595,16 @@ impl Shared {
         // The link may have nothing left to do.
         self.wakes.call();
     }
+}
+
+/// What is known of a message of which the peer has said nothing: while the link parts, what has not left stays here.
+fn unsettled(
+    wire: &WireLink,
+    channel: SendId,
+    sequence: u64,
+    closed: bool,
+    parting: bool,
+) -> Option<Verdict> {
+    let stays = closed || (parting && !wire.has_left(channel, sequence));
+    stays.then_some(Verdict::NotTaken)
 }

@@ -60,6 +60,14 @@ impl Message {
         matches!(self.stage, Stage::Waiting { .. })
     }
 
+    /// How many of its bytes are to be said.
+    pub(super) fn unsaid(&self) -> u64 {
+        match self.stage {
+            Stage::Waiting { offset, .. } => (self.bytes.len() - offset) as u64,
+            _ => 0,
+        }
+    }
+
     pub(super) fn has_left(&self, written: u64) -> bool {
         self.left || matches!(self.stage, Stage::Sent { end } if end <= written)
     }

@@ -217,6 +217,13 @@ impl Link {
         granted
     }
 
+    /// How many messages are granted on the channel that did not arrive in whole.
+    #[must_use]
+    pub fn standing(&self, channel: ReceiveId) -> u64 {
+        let state = self.state.receives.get(channel.0);
+        state.map_or(0, ReceiveChannel::standing)
+    }
+
     /// Asks the peer for what it was granted and has not begun. [`Event::Revoked`](super::Event::Revoked) answers.
     pub fn revoke(&mut self, channel: ReceiveId) {
         self.state.change_receive(channel.0, ReceiveChannel::revoke);

@@ -49,6 +49,8 @@ pub(super) struct ReceiveChannel {
     assembly: Option<Assembly>,
     /// The messages that arrived and are not settled, with their lengths.
     delivered: Vec<(u64, u64)>,
+    /// The sum of those lengths.
+    bytes_delivered: u64,
     outcomes: Vec<(u64, Settlement)>,
     /// So many of the outcomes, from the first on, were said on this connection, and on any.
     said_here: usize,
@@ -101,6 +103,7 @@ impl ReceiveChannel {
             bytes_whole: 0,
             assembly: None,
             delivered: Vec::new(),
+            bytes_delivered: 0,
             outcomes: Vec::new(),
             said_here: 0,
             said: 0,
@@ -160,8 +163,12 @@ impl ReceiveChannel {
             return 0;
         }
         let arrived = self.assembly.as_ref().map_or(0, Assembly::arrived);
-        let delivered: u64 = self.delivered.iter().map(|(_, bytes)| bytes).sum();
-        self.bytes_granted.saturating_sub(self.bytes_arrived) + arrived + delivered
+        self.bytes_granted.saturating_sub(self.bytes_arrived) + arrived + self.bytes_delivered
+    }
+
+    /// How many messages are granted that did not arrive in whole.
+    pub(super) fn standing(&self) -> u64 {
+        self.credit_standing() + u64::from(self.assembly.is_some())
     }
 
     /// The number of the last message of which something arrived.
@@ -314,6 +321,7 @@ impl ReceiveChannel {
             self.bytes_whole = self.bytes_arrived;
             if wanted {
                 self.delivered.push((sequence, u64::from(total)));
+                self.bytes_delivered += u64::from(total);
                 debug_assert!(
                     self.delivered.len() <= CREDIT_MESSAGES_MAX,
                     "open outcomes are bounded"
@@ -361,7 +369,8 @@ impl ReceiveChannel {
         let Some(position) = delivered.position(|(open, _)| *open == sequence) else {
             return false;
         };
-        self.delivered.remove(position);
+        let (_, bytes) = self.delivered.remove(position);
+        self.bytes_delivered -= bytes;
         self.outcomes.push((sequence, settlement));
         true
     }
@@ -398,6 +407,7 @@ impl ReceiveChannel {
     pub(super) fn close(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
         self.delivered = Vec::new();
+        self.bytes_delivered = 0;
         if let Some(assembly) = &mut self.assembly {
             assembly.forget();
         }

@@ -4,7 +4,8 @@
 //!
 //! - No message begins beyond the peer's grant, and no byte leaves beyond it.
 //! - `messages` holds all whose outcome is open, in the order of their numbers, and at most `CREDIT_MESSAGES_MAX` of
-//!   them. While the channel is in use, at most the last of them has not begun to be said.
+//!   them. They are said in that order, so those of which something is unsaid are the last; beyond what the peer
+//!   allows, only one of them is here.
 //! - On a resumed connection no DATA is said before RESUME was heard; then a message is said from its beginning
 //!   exactly if it had not arrived.
 
@@ -47,7 +48,11 @@ pub(super) struct SendChannel {
     bytes_sent: u64,
     /// The sum of the bytes of all messages begun: the peer cannot have had more.
     bytes_begun: u64,
+    /// How many bytes of the messages here are unsaid.
+    bytes_unsaid: u64,
     messages: VecDeque<Message>,
+    /// A message may be wanted back.
+    withdraws: bool,
     /// The last message whose outcome is known.
     heard: u64,
     /// How many outcomes were heard and not confirmed.
@@ -75,7 +80,9 @@ impl SendChannel {
             messages_begun: 0,
             bytes_sent: 0,
             bytes_begun: 0,
+            bytes_unsaid: 0,
             messages: VecDeque::new(),
+            withdraws: false,
             heard: 0,
             owed: 0,
             revoked: false,
@@ -102,7 +109,14 @@ impl SendChannel {
             && !self.peer_closed
             && self.messages_begun < self.messages_granted
             && self.messages.len() < CREDIT_MESSAGES_MAX
-            && !self.messages.iter().any(Message::is_waiting)
+            && self.has_room()
+    }
+
+    /// Whether the bytes of one more message may be kept here: not if they would only wait for bytes that the peer has
+    /// to grant to those before.
+    fn has_room(&self) -> bool {
+        !self.messages.back().is_some_and(Message::is_waiting)
+            || self.bytes_sent + self.bytes_unsaid < self.bytes_granted
     }
 
     /// Begins a message; returns its number.
@@ -113,6 +127,7 @@ impl SendChannel {
         );
         self.messages_begun += 1;
         self.bytes_begun += bytes.len() as u64;
+        self.bytes_unsaid += bytes.len() as u64;
         self.messages
             .push_back(Message::new(self.messages_begun, bytes));
         self.messages_begun
@@ -137,6 +152,7 @@ impl SendChannel {
             && message.withdraw == Withdraw::No
         {
             message.withdraw = Withdraw::Asked;
+            self.withdraws = true;
         }
     }
 
@@ -180,6 +196,7 @@ impl SendChannel {
             for message in &mut self.messages {
                 if message.is_waiting() {
                     message.withdraw = Withdraw::Asked;
+                    self.withdraws = true;
                 }
             }
         }
@@ -195,6 +212,7 @@ impl SendChannel {
         self.revoked = false;
         self.ending.get_or_insert(Ending::Close);
         self.messages.clear();
+        self.bytes_unsaid = 0;
         Ok(())
     }
 
@@ -236,9 +254,11 @@ impl SendChannel {
             }
             if message.withdraw == Withdraw::Said {
                 message.withdraw = Withdraw::Asked;
+                self.withdraws = true;
             }
         }
         self.traffic = Traffic::default();
+        self.count_unsaid();
         self.open_said = false;
         self.resumed = false;
         self.revoked = false;
@@ -287,9 +307,11 @@ impl SendChannel {
                 message.left = false;
                 if matches!(self.ending, Some(Ending::Poison(_))) {
                     message.withdraw = Withdraw::Asked;
+                    self.withdraws = true;
                 }
             }
         }
+        self.count_unsaid();
         self.resumed = true;
         self.messages_granted = messages;
         self.bytes_granted = bytes;
@@ -320,13 +342,32 @@ impl SendChannel {
 
     // ---- Saying ----
 
+    /// How many messages are wholly said; those of which something is unsaid come after them.
+    fn said(&self) -> usize {
+        self.messages
+            .partition_point(|message| !message.is_waiting())
+    }
+
     /// The message of which a chunk, or the withdrawal, is to be said next.
     fn waiting(&self) -> Option<&Message> {
-        self.messages.iter().find(|message| message.is_waiting())
+        let last = self.messages.back()?;
+        if last.is_waiting() {
+            self.messages.get(self.said())
+        } else {
+            None
+        }
+    }
+
+    fn count_unsaid(&mut self) {
+        let unsaid = self.messages.iter().map(Message::unsaid);
+        self.bytes_unsaid = unsaid.sum();
     }
 
     /// A message that was wholly said and is wanted back.
     fn to_withdraw(&self) -> Option<usize> {
+        if !self.withdraws {
+            return None;
+        }
         let wanted =
             |message: &Message| message.withdraw == Withdraw::Asked && !message.is_waiting();
         self.messages.iter().position(wanted)
@@ -411,11 +452,7 @@ impl SendChannel {
 
     fn say_revoked(&mut self, channel: u16, out: &mut Vec<u8>) {
         self.revoked = false;
-        let unsaid = self.messages.iter().map(|message| match message.stage {
-            Stage::Waiting { offset, .. } => (message.bytes.len() - offset) as u64,
-            _ => 0,
-        });
-        let bytes = self.bytes_sent + unsaid.sum::<u64>();
+        let bytes = self.bytes_sent + self.bytes_unsaid;
         self.bytes_granted = self.bytes_granted.min(bytes);
         let sequence = self.messages_begun;
         Frame::Revoked {
@@ -446,11 +483,8 @@ impl SendChannel {
     fn generate_chunk(&mut self, channel: u16, output: &mut Output) {
         let credit = self.bytes_granted.saturating_sub(self.bytes_sent);
         let credit = usize::try_from(credit).unwrap_or(usize::MAX);
-        let Some(message) = self
-            .messages
-            .iter_mut()
-            .find(|message| message.is_waiting())
-        else {
+        let next = self.said();
+        let Some(message) = self.messages.get_mut(next) else {
             return;
         };
         let Stage::Waiting { offset, begun } = message.stage else {
@@ -461,6 +495,7 @@ impl SendChannel {
         if message.withdraw != Withdraw::No {
             message.withdraw = Withdraw::Said;
             message.stage = Stage::Cut;
+            self.bytes_unsaid -= left as u64;
             if begun {
                 // It counts as though all of it had been sent, so that both sides count alike.
                 self.bytes_sent += left as u64;
@@ -478,6 +513,7 @@ impl SendChannel {
         }
         .encode(output.buffer());
         self.bytes_sent += length as u64;
+        self.bytes_unsaid -= length as u64;
         message.stage = if length == left {
             Stage::Sent {
                 end: output.generated(),

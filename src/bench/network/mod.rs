@@ -30,6 +30,8 @@ pub use self::{
     workload::{Threads, Workload},
 };
 
+#[cfg(feature = "net")]
+pub(in crate::bench) use self::{program::output, stopwatch::anonymous_bytes};
 use super::run::Run;
 
 /// What processes and channels of one kind must be able to do to take part. Each method returns when all processes

@@ -99,7 +99,7 @@ impl Runner for Programs {
 
 /// What a program prints that ends well within `limit`; otherwise a sentence. What it complains goes where our own
 /// complaints go.
-fn output(command: &mut Command, limit: Duration) -> Result<String, String> {
+pub(in crate::bench) fn output(command: &mut Command, limit: Duration) -> Result<String, String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -91,7 +91,7 @@ impl Stopwatch {
 }
 
 /// The memory of this program that is not a file's; `None` where the system does not tell.
-fn anonymous_bytes() -> Option<u64> {
+pub(in crate::bench) fn anonymous_bytes() -> Option<u64> {
     anonymous_bytes_in(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
