@@ -110,7 +110,7 @@ fn options() -> Result<Options, AnyError> {
 fn node(name: &str, listen: &str, others: &[&str], options: &Options) -> Result<(), AnyError> {
     if options.is_a_part {
         std::thread::spawn(|| {
-            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            wait_for_the_end_of_input();
             std::process::exit(0);
         });
     }
@@ -214,6 +214,11 @@ async fn admit(listener: Listener, node: Node, arrived: Sender<Link>) {
     }
 }
 
+/// Until whoever has started this program has ended, or wants it to end.
+fn wait_for_the_end_of_input() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
 /// Dials a program that may not be there yet.
 async fn dial(address: &str, config: &Config) -> Result<Link, NetError> {
     loop {
@@ -228,7 +233,7 @@ async fn dial(address: &str, config: &Config) -> Result<Link, NetError> {
 struct Part {
     child: Child,
     /// Closed once this program has ended, however that was.
-    _alive: Option<ChildStdin>,
+    alive: Option<ChildStdin>,
     address: String,
 }
 
@@ -249,7 +254,7 @@ fn start(name: &str, others: &[&str], options: &Options) -> Result<Part, AnyErro
     let mut child = child.spawn()?;
     let output = child.stdout.take().ok_or("it was asked for")?;
     let mut part = Part {
-        _alive: child.stdin.take(),
+        alive: child.stdin.take(),
         child,
         address: String::new(),
     };
@@ -275,8 +280,17 @@ fn all(options: &Options) -> Result<(), AnyError> {
         "look at them: handover graph --connect {}",
         addresses.join(" ")
     );
+    let alive: Vec<_> = parts.iter_mut().map(|part| part.alive.take()).collect();
+    let mut alive = Some(alive);
+    if options.is_a_part {
+        let alive = alive.take();
+        std::thread::spawn(move || {
+            wait_for_the_end_of_input();
+            // They end, and so does this.
+            drop(alive);
+        });
+    }
     for part in &mut parts {
-        // The first that ends lets the others end.
         part.child.wait()?;
     }
     Ok(())
