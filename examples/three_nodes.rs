@@ -18,7 +18,8 @@
 //! ```
 //!
 //! With `slow` behind it the store takes its time, and with `greedy` the waiter takes no bill before he has given more and
-//! more orders: then each waits for the next, on three machines, and no program alone can know. To look at it:
+//! more orders: then each waits for the next, on three machines. No program alone can know that; together they find it,
+//! and each says so. To look at it:
 //!
 //! ```text
 //! handover graph --connect 127.0.0.1:7101 127.0.0.1:7102 127.0.0.1:7103
@@ -194,7 +195,11 @@ async fn run(name: &str, listen: &str, others: &[&str], options: &Options) -> Re
             net.process("keeper", (needs, bills), keeper);
         }
     }
-    net.run_async().await.map_err(|error| error.to_string())?;
+    if let Err(error) = net.run_async().await {
+        eprintln!("{name}: {error}");
+        // What there was to see is shown to whoever looks, until the time is over.
+        std::future::pending::<()>().await;
+    }
     Ok(())
 }
 
