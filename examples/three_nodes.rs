@@ -269,7 +269,7 @@ fn start(name: &str, others: &[&str], options: &Options) -> Result<Part, AnyErro
     let (_, address) = said
         .split_once(" listens at ")
         .ok_or("it does not listen")?;
-    part.address = address.to_owned();
+    address.clone_into(&mut part.address);
     println!("{said}");
     Ok(part)
 }

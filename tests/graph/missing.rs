@@ -17,9 +17,9 @@ fn who_does_not_answer_is_named_and_the_others_are_drawn() {
     let [counter, _, store] = &restaurant.addresses;
     let finished = run(handover()
         .args(["graph", "--connect", counter, store, &silent_address])
-        .args(["--timeout", "1s", "--format", "text"]));
+        .args(["--timeout", "3s", "--format", "text"]));
     assert_eq!(finished.status, Some(1), "{}", finished.stderr);
-    let expected = format!("handover: {silent_address} did not answer: no link within 1 s\n");
+    let expected = format!("handover: {silent_address} did not answer: no link within 3 s\n");
     assert_eq!(finished.stderr, expected);
     let text = finished.stdout;
     assert!(

@@ -137,7 +137,7 @@ impl Node {
         &self.0.name
     }
 
-    /// Lets the peer of `link` look at this node, with [`look`] or `handover graph`, from now on until the link ends.
+    /// Lets the peer of `link` look at this node, with [`look()`] or `handover graph`, from now on until the link ends.
     ///
     /// The link lasts for as long as the node is joined to it: until one of the two sides ends it, even if all other
     /// handles of it are dropped. May be called from any thread.

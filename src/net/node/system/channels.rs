@@ -187,10 +187,10 @@ fn groups<'a>(halves: &[Half<'a>]) -> Vec<Group<'a>> {
         }
     }
     let mut groups: BTreeMap<usize, Group<'a>> = BTreeMap::new();
-    for half in 0..halves.len() {
-        let group = groups.entry(union.first(half)).or_default();
-        group.halves.push(half);
-        let crossings = halves[half].channel.crossings.iter().map(key);
+    for (at, half) in halves.iter().enumerate() {
+        let group = groups.entry(union.first(at)).or_default();
+        group.halves.push(at);
+        let crossings = half.channel.crossings.iter().map(key);
         group
             .met
             .extend(crossings.filter(|key| ends.contains_key(key)));

@@ -81,9 +81,9 @@ pub(super) fn undecided(
         let Some(undecided) = &node.snapshot.undecided else {
             continue;
         };
-        let named = undecided.processes.iter().take(NAMED_MAX);
+        let first = undecided.processes.iter().take(NAMED_MAX);
         all.processes
-            .extend(named.map(|name| match names.named(at, name) {
+            .extend(first.map(|name| match names.named(at, name) {
                 Some(id) => names.name(id).to_owned(),
                 None => qualified(name, &node.node),
             }));
