@@ -98,6 +98,12 @@ impl Joined {
         }
     }
 
+    /// The number of a channel that is called so in the picture; 0 if there is none.
+    pub(super) fn id_of(&self, name: &str) -> u64 {
+        let found = self.channels.iter().find(|channel| channel.name == name);
+        found.map_or(0, |channel| channel.id)
+    }
+
     /// A wait of a process, with those at the other side of links.
     pub(super) fn wait(&self, names: &mut Names, node: usize, process: u64, wait: &Wait) -> Wait {
         let ids = wait.waits_for_ids.iter();

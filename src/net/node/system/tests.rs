@@ -87,6 +87,7 @@ fn process(id: u64, name: &str, waits: Vec<Wait>) -> ProcessSeen {
 
 fn node(name: &str, incarnation: u64, snapshot: Snapshot) -> NodeSnapshot {
     NodeSnapshot {
+        abroad: None,
         node: name.to_owned(),
         incarnation,
         snapshot,
