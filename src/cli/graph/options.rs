@@ -26,7 +26,7 @@ FORMATS
   text  tables, and sentences: what a terminal gets
   dot   for Graphviz: what a pipe gets
   svg   a picture, made by Graphviz (`dot`), which has to be installed. Where
-        it is not, and FILE ends in .svg, the page is written to FILE.html
+        it is not, -o NAME.svg writes the page to NAME.html instead
   html  a page for the browser in one file, which needs nothing else
   json  the nodes, and all of it as one snapshot, with the names of
         `handover top --json`
