@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "not each test needs all of it")]
 mod web;
 
+mod cargo;
+
 #[path = "graph/formats.rs"]
 mod formats;
 #[path = "graph/missing.rs"]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::web::wait_for;
+use crate::{cargo, web::wait_for};
 
 /// Building included.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -25,25 +25,9 @@ pub struct Restaurant {
 
 impl Restaurant {
     pub fn start(how: &str) -> Self {
-        // With the features of this build, so that nothing is built twice.
-        let all = cfg!(all(
-            feature = "cli",
-            feature = "bench",
-            feature = "observe",
-            feature = "tracing"
-        ));
-        let features: &[&str] = if all {
-            &["--all-features"]
-        } else {
-            &["--features", "cli,observe"]
-        };
-        let mut child = Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--example", "three_nodes"])
-            .args(features)
-            .args((!cfg!(debug_assertions)).then_some("--release"))
+        let mut child = cargo::example("three_nodes", &["cli", "observe"])
             // Longer than a test may last; it is ended when that is over.
-            .args(["--", how, "part", "for", "300"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args([how, "part", "for", "300"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
