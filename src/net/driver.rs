@@ -1,7 +1,8 @@
 //! The driver: the one task of a link. It owns the socket and polls the pumps.
 //!
-//! Each turn polls the pumps that were marked, writes what follows from that once, and reads once. So what one
-//! wake-up brings about on several channels leaves in one write, and writing never starves reading.
+//! Each turn reads once, polls the pumps that were marked, and writes what follows from that once. So what one wake-up
+//! brings about on several channels leaves in one write, and writing never starves reading. What a turn costs is in the
+//! time of every message: whatever seldom happens is looked for only where it may have happened.
 
 use std::{
     future::Future,
@@ -49,9 +50,17 @@ pub(super) struct Driver {
     /// Where the wire's time begins.
     began: Instant,
     /// When the wire wants to be told the time, or earlier: it is set only when it has gone off, so that a message
-    /// costs no setting of a timer.
+    /// costs no setting of a timer. It is polled when it is set and when its time has come, for this is always the same
+    /// task.
     alarm: Pin<Box<Sleep>>,
+    alarm_at: Duration,
+    /// It was set in a poll that may have used up the task's budget, so that it may not know whom to wake.
+    alarm_is_new: bool,
     alarm_is_off: bool,
+    /// As the wire said when it was last told the time.
+    may_take: bool,
+    /// There may be orders, or another connection.
+    called: bool,
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
     /// Held for as long as the connection lasts.
@@ -89,7 +98,11 @@ impl Driver {
             parting: None,
             began: Instant::now(),
             alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm_at: Duration::ZERO,
+            alarm_is_new: false,
             alarm_is_off: false,
+            may_take: true,
+            called: true,
             unheard: true,
             place,
         }
@@ -98,9 +111,16 @@ impl Driver {
     /// Tells the wire the time.
     fn tick(&mut self, context: &mut Context<'_>) {
         let now = self.began.elapsed();
-        let over = self.shared.tick(now);
-        self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
-        self.unheard |= over;
+        self.note_time(now);
+        if now >= self.alarm_at || std::mem::take(&mut self.alarm_is_new) {
+            self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
+        }
+    }
+
+    fn note_time(&mut self, now: Duration) {
+        let ticked = self.shared.tick(now);
+        self.may_take = ticked.may_take;
+        self.unheard |= ticked.is_over;
     }
 
     /// Sets the alarm anew if it has gone off. Returns whether it has gone off again already.
@@ -111,27 +131,35 @@ impl Driver {
         let Some(at) = self.shared.with(|core| core.wire.deadline()) else {
             return false;
         };
-        self.alarm_is_off = false;
+        self.alarm_at = at;
+        self.alarm_is_new = true;
         self.alarm.as_mut().reset((self.began + at).into());
-        self.tick(context);
+        self.alarm_is_off = self.alarm.as_mut().poll(context).is_ready();
+        self.note_time(self.began.elapsed());
         self.alarm_is_off
     }
 
     /// Returns whether there may be more to do at once.
     fn turn(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
-        self.look_out(context)?;
+        let called = std::mem::take(&mut self.called);
+        self.look_out(context, called)?;
         if std::mem::take(&mut self.unheard) {
             self.hear()?;
         }
-        self.obey()?;
-        self.shared.poll_pumps();
-        let wrote = self.write(context)?;
-        self.conclude(context)?;
-        let read = self.read(context)?;
-        if read && !self.shared.may_take() {
-            self.tick(context);
+        if called {
+            self.obey()?;
         }
-        ControlFlow::Continue(wrote || read || std::mem::take(&mut self.undialed))
+        let read = self.read(context)?;
+        if read && !self.may_take {
+            self.note_time(self.began.elapsed());
+        }
+        if std::mem::take(&mut self.unheard) {
+            self.hear()?;
+        }
+        self.shared.poll_pumps();
+        let more = self.write(context)?;
+        self.conclude(context)?;
+        ControlFlow::Continue(more || read || self.unheard || std::mem::take(&mut self.undialed))
     }
 
     fn hear(&mut self) -> ControlFlow<LinkEnd> {
@@ -181,8 +209,8 @@ impl Driver {
     // ---- The next connection ----
 
     /// Looks whether the next connection is there, or is of no use.
-    fn look_out(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd> {
-        if let Some(next) = self.shared.with(|core| core.door.take()) {
+    fn look_out(&mut self, context: &mut Context<'_>, called: bool) -> ControlFlow<LinkEnd> {
+        if called && let Some(next) = self.shared.with(|core| core.door.take()) {
             self.open_the_door(next);
         }
         if let Some(dialing) = &mut self.dialing
@@ -203,7 +231,7 @@ impl Driver {
         if self.stream.is_some()
             && self.greeting.is_none()
             && !matches!(self.road, Road::None)
-            && !self.shared.may_take()
+            && !self.may_take
         {
             return self
                 .lost(io::ErrorKind::TimedOut.into())
@@ -234,7 +262,7 @@ impl Driver {
                 self.stream = Some(stream);
                 self.place = place;
                 // It has just been heard of.
-                self.shared.tick(self.began.elapsed());
+                self.note_time(self.began.elapsed());
             }
             // An old one that comes late, or no one's: what is there is not touched.
             Err(mut refused) => {
@@ -311,7 +339,7 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    /// Writes once; returns whether the socket took something.
+    /// Writes once; returns whether there is more to write, if the socket has not said that it is full.
     fn write(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
@@ -323,15 +351,15 @@ impl Driver {
                 return Poll::Pending;
             }
             let written = stream.poll_write(context, bytes);
-            if let Poll::Ready(Ok(count)) = written {
+            written.map_ok(|count| {
                 core.wire.wrote(count);
-            }
-            written
+                (count, !core.wire.output().is_empty())
+            })
         });
         match written {
             Poll::Pending => ControlFlow::Continue(false),
-            Poll::Ready(Ok(0)) => self.lost(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(_)) => ControlFlow::Continue(true),
+            Poll::Ready(Ok((0, _))) => self.lost(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok((_, more))) => ControlFlow::Continue(more),
             Poll::Ready(Err(error)) => self.lost(error),
         }
     }
@@ -404,7 +432,7 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
-        driver.shared.wakes.rise();
+        driver.called |= driver.shared.wakes.rise();
         driver.tick(context);
         loop {
             match driver.turn(context) {
@@ -414,11 +442,12 @@ impl Future for Driver {
                 }
                 ControlFlow::Continue(true) => {}
                 ControlFlow::Continue(false) => {
-                    if driver.set_alarm(context) {
+                    if driver.set_alarm(context) || driver.unheard {
                         continue;
                     }
-                    if driver.shared.wakes.sleep(context.waker()) {
-                        return Poll::Pending;
+                    match driver.shared.wakes.sleep(context.waker()) {
+                        Ok(()) => return Poll::Pending,
+                        Err(called) => driver.called |= called,
                     }
                 }
             }

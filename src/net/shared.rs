@@ -35,6 +35,15 @@ pub(super) struct Shared {
     end: watch::Sender<Option<LinkEnd>>,
 }
 
+/// What follows from the time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticked {
+    /// The session is over.
+    pub(super) is_over: bool,
+    /// See [`WireLink::may_take`].
+    pub(super) may_take: bool,
+}
+
 /// What came of what was heard, beside what the pumps are told.
 pub(super) enum Heard {
     Nothing,
@@ -187,15 +196,18 @@ impl Shared {
         any
     }
 
-    /// Tells the wire the time; returns whether the session is over.
-    pub(super) fn tick(&self, now: Duration) -> bool {
+    /// Tells the wire the time.
+    pub(super) fn tick(&self, now: Duration) -> Ticked {
         self.with(|core| {
             core.wire.tick(now);
             let may_take = core.wire.may_take(now);
             if std::mem::replace(&mut core.may_take, may_take) != may_take {
                 self.mark_all(core);
             }
-            core.wire.is_over()
+            Ticked {
+                is_over: core.wire.is_over(),
+                may_take,
+            }
         })
     }
 
@@ -216,56 +228,66 @@ impl Shared {
     /// Acts on what the bytes read so far, or the time, mean.
     pub(super) fn hear(&self) -> Heard {
         self.with(|core| {
-            loop {
-                let event = match core.wire.poll_event() {
-                    Ok(None) => {
-                        // What was heard may have made room.
-                        core.short().for_each(|key| self.wakes.mark(key));
-                        return Heard::Nothing;
+            let heard = self.hear_all(core);
+            // What was heard may have made room.
+            core.short().for_each(|key| self.wakes.mark(key));
+            heard
+        })
+    }
+
+    fn hear_all(&self, core: &mut Core) -> Heard {
+        // Of many events in a row that concern one end, it is told once.
+        let mut last = None;
+        loop {
+            let event = match core.wire.poll_event() {
+                Ok(None) => return Heard::Nothing,
+                Ok(Some(event)) => event,
+                Err(violation) => {
+                    return if core.wire.is_over() {
+                        Heard::End(LinkEnd::Violation(violation))
+                    } else {
+                        Heard::Useless(io::Error::new(io::ErrorKind::InvalidData, violation))
+                    };
+                }
+            };
+            match event {
+                Event::Goodbye(goodbye) if goodbye.code() == Code::UnknownSession => {
+                    return Heard::End(LinkEnd::Forgotten);
+                }
+                Event::Goodbye(goodbye) if core.wire.is_over() => {
+                    return Heard::End(LinkEnd::PeerClosed(goodbye));
+                }
+                Event::Goodbye(goodbye) => {
+                    return Heard::Useless(io::Error::other(goodbye.to_string()));
+                }
+                Event::Lost(Lost::Silent) => {
+                    let lease = core.wire.peer().map_or(Duration::ZERO, |peer| peer.lease);
+                    return Heard::End(LinkEnd::Silent(lease));
+                }
+                Event::Lost(Lost::UnknownSession | Lost::OtherProcess) => {
+                    return Heard::End(LinkEnd::Forgotten);
+                }
+                Event::Resumed => return Heard::Resumed,
+                event => {
+                    if let Some((channel, why)) = self.denied(core, &event) {
+                        core.wire.deny(channel, Denial::NotAllowed, &why);
+                        continue;
                     }
-                    Ok(Some(event)) => event,
-                    Err(violation) => {
-                        return if core.wire.is_over() {
-                            Heard::End(LinkEnd::Violation(violation))
-                        } else {
-                            Heard::Useless(io::Error::new(io::ErrorKind::InvalidData, violation))
-                        };
+                    let is_outcome = matches!(event, Event::Settled { .. });
+                    let concerned = core.act(event);
+                    if last == Some(concerned) {
+                        continue;
                     }
-                };
-                match event {
-                    Event::Goodbye(goodbye) if goodbye.code() == Code::UnknownSession => {
-                        return Heard::End(LinkEnd::Forgotten);
+                    last = Some(concerned);
+                    if let Some(key) = concerned {
+                        self.wakes.mark(key);
                     }
-                    Event::Goodbye(goodbye) if core.wire.is_over() => {
-                        return Heard::End(LinkEnd::PeerClosed(goodbye));
-                    }
-                    Event::Goodbye(goodbye) => {
-                        return Heard::Useless(io::Error::other(goodbye.to_string()));
-                    }
-                    Event::Lost(Lost::Silent) => {
-                        let lease = core.wire.peer().map_or(Duration::ZERO, |peer| peer.lease);
-                        return Heard::End(LinkEnd::Silent(lease));
-                    }
-                    Event::Lost(Lost::UnknownSession | Lost::OtherProcess) => {
-                        return Heard::End(LinkEnd::Forgotten);
-                    }
-                    Event::Resumed => return Heard::Resumed,
-                    event => {
-                        if let Some((channel, why)) = self.denied(core, &event) {
-                            core.wire.deny(channel, Denial::NotAllowed, &why);
-                            continue;
-                        }
-                        let is_outcome = matches!(event, Event::Settled { .. });
-                        if let Some(key) = core.act(event) {
-                            self.wakes.mark(key);
-                        }
-                        if is_outcome {
-                            core.patient().for_each(|key| self.wakes.mark(key));
-                        }
+                    if is_outcome {
+                        core.patient().for_each(|key| self.wakes.mark(key));
                     }
                 }
             }
-        })
+        }
     }
 
     /// Why a channel that the peer has opened is refused, if it is.
@@ -482,12 +504,6 @@ impl Shared {
 
     pub(super) fn is_parting(&self) -> bool {
         self.with(|core| core.parting.is_some())
-    }
-
-    /// Whether a process of this side may take a message of the peer now; it may not where the peer was silent for so
-    /// long that it will soon count it as in doubt.
-    pub(super) fn may_take(&self) -> bool {
-        self.with(|core| core.may_take)
     }
 
     /// Whether the sender wants message `sequence` back.

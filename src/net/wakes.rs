@@ -53,28 +53,29 @@ impl Wakes {
         self.state.lock().ready.pop_next()
     }
 
-    /// Says that the driver is awake: nobody needs to wake it.
-    pub(super) fn rise(&self) {
+    /// Says that the driver is awake: nobody needs to wake it. Returns whether it was called.
+    pub(super) fn rise(&self) -> bool {
         let mut state = self.state.lock();
         let old = state.sleeper.take();
-        state.called = false;
+        let called = std::mem::take(&mut state.called);
         drop(state);
         drop(old);
+        called
     }
 
-    /// Lets the driver sleep until `waker` is woken; returns false if there is something to do first.
-    pub(super) fn sleep(&self, waker: &Waker) -> bool {
+    /// Lets the driver sleep until `waker` is woken; if there is something to do first, returns whether it was called.
+    pub(super) fn sleep(&self, waker: &Waker) -> Result<(), bool> {
         // Cloned before the lock, for it is foreign code.
         let waker = waker.clone();
         let mut state = self.state.lock();
         if state.called || state.ready.has_any() {
-            state.called = false;
+            let called = std::mem::take(&mut state.called);
             drop(state);
             drop(waker);
-            return false;
+            return Err(called);
         }
         state.sleeper = Some(waker);
-        true
+        Ok(())
     }
 
     /// The waker of one pump.

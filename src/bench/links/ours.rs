@@ -190,8 +190,17 @@ async fn work(
         return Ok(());
     }
     let link = net::dial(address, config).await?;
-    let units: Receiver<Bytes> = link.receiver(UNITS)?;
+    let units = link.receiver(UNITS)?;
     let window = window(contender, order.row);
+    // In a task, for the future that a runtime of one thread blocks on is polled after it has looked at its sockets.
+    let taken = tokio::spawn(take_all(units, window, order.row)).await?;
+    println!("{}", taken?);
+    // A program that went without a word would be waited for.
+    link.closed().await;
+    Ok(())
+}
+
+async fn take_all(units: Receiver<Bytes>, window: usize, row: Row) -> Result<u64, String> {
     if window > 1 {
         units.grant(window);
     }
@@ -200,11 +209,10 @@ async fn work(
         if window > 1 {
             units.grant(1);
         }
-        if order.row == Row::Copy && unit.len() != MIB {
+        if row == Row::Copy && unit.len() != MIB {
             return Err("a message is not as long as it was".into());
         }
         taken += 1;
     }
-    println!("{taken}");
-    Ok(())
+    Ok(taken)
 }
