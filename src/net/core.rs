@@ -68,7 +68,7 @@ pub(super) struct Core {
     /// See [`WireLink::may_take`]; by the driver's clock.
     pub(super) may_take: bool,
     pub(super) ports: Vec<Option<Port>>,
-    /// As `ports`. An entry is empty also while its pump is being polled.
+    /// As `ports`: pumps that were not polled yet. Later the driver has them.
     pub(super) pumps: Vec<Option<Pump>>,
     pub(super) sends: Routes,
     pub(super) receives: Routes,

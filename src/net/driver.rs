@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     admission::Place,
     config::Config,
+    core::Pump,
     end::LinkEnd,
     handshake::last_word,
     road::{AtTheDoor, Dialing, Road},
@@ -29,7 +30,10 @@ use super::{
     socket,
     tls::Stream,
 };
-use crate::wire::Goodbye;
+use crate::{
+    channel::{self, Sleep as Alarm},
+    wire::Goodbye,
+};
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
@@ -51,11 +55,9 @@ pub(super) struct Driver {
     began: Instant,
     /// When the wire wants to be told the time, or earlier: it is set only when it has gone off, so that a message
     /// costs no setting of a timer. It is polled when it is set and when its time has come, for this is always the same
-    /// task.
-    alarm: Pin<Box<Sleep>>,
+    /// task. Not a timer of tokio's, with which each wait for a socket would be one with a timeout.
+    alarm: Alarm,
     alarm_at: Duration,
-    /// It was set in a poll that may have used up the task's budget, so that it may not know whom to wake.
-    alarm_is_new: bool,
     alarm_is_off: bool,
     /// As the wire said when it was last told the time.
     may_take: bool,
@@ -63,6 +65,10 @@ pub(super) struct Driver {
     called: bool,
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
+    /// A pump may be marked, or there may be something to write.
+    stirred: bool,
+    /// By key. Where one is missing, it was not polled yet, and may be in the core.
+    pumps: Vec<Option<Pump>>,
     /// Held for as long as the connection lasts.
     place: Option<Place>,
 }
@@ -97,13 +103,14 @@ impl Driver {
             crowd_max: config.connections_max.saturating_mul(2),
             parting: None,
             began: Instant::now(),
-            alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm: channel::sleep(Duration::ZERO),
             alarm_at: Duration::ZERO,
-            alarm_is_new: false,
             alarm_is_off: false,
             may_take: true,
             called: true,
             unheard: true,
+            stirred: true,
+            pumps: Vec::new(),
             place,
         }
     }
@@ -112,8 +119,8 @@ impl Driver {
     fn tick(&mut self, context: &mut Context<'_>) {
         let now = self.began.elapsed();
         self.note_time(now);
-        if now >= self.alarm_at || std::mem::take(&mut self.alarm_is_new) {
-            self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
+        if now >= self.alarm_at && !self.alarm_is_off {
+            self.alarm_is_off = Pin::new(&mut self.alarm).poll(context).is_ready();
         }
     }
 
@@ -132,9 +139,8 @@ impl Driver {
             return false;
         };
         self.alarm_at = at;
-        self.alarm_is_new = true;
-        self.alarm.as_mut().reset((self.began + at).into());
-        self.alarm_is_off = self.alarm.as_mut().poll(context).is_ready();
+        self.alarm = channel::sleep_until(self.began + at);
+        self.alarm_is_off = Pin::new(&mut self.alarm).poll(context).is_ready();
         self.note_time(self.began.elapsed());
         self.alarm_is_off
     }
@@ -156,13 +162,19 @@ impl Driver {
         if std::mem::take(&mut self.unheard) {
             self.hear()?;
         }
-        self.shared.poll_pumps();
-        let more = self.write(context)?;
+        let more = if std::mem::take(&mut self.stirred) {
+            self.shared.poll_pumps(&mut self.pumps);
+            self.write(context)?
+        } else {
+            false
+        };
+        self.stirred = more;
         self.conclude(context)?;
         ControlFlow::Continue(more || read || self.unheard || std::mem::take(&mut self.undialed))
     }
 
     fn hear(&mut self) -> ControlFlow<LinkEnd> {
+        self.stirred = true;
         let end = match self.shared.hear() {
             Heard::Nothing => return ControlFlow::Continue(()),
             Heard::Resumed => {
@@ -314,7 +326,8 @@ impl Driver {
             shut: false,
         });
         // Before the goodbye, which lets the wire forget what could still be settled.
-        self.shared.part(end);
+        self.shared.part(end, &mut self.pumps);
+        self.stirred = true;
         self.shared.with(|core| core.wire.goodbye(goodbye));
     }
 
@@ -376,11 +389,11 @@ impl Driver {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
         };
-        if !stream.may_be_read(context) {
-            return ControlFlow::Continue(false);
-        }
-        let stream = Pin::new(stream);
         let read = self.shared.with(|core| {
+            if !core.wire.has_input_room() && !stream.may_be_read(context) {
+                return Poll::Pending;
+            }
+            let stream = Pin::new(stream);
             let mut buffer = ReadBuf::new(core.wire.input());
             let polled = stream.poll_read(context, &mut buffer);
             let count = buffer.filled().len();
@@ -396,6 +409,11 @@ impl Driver {
             }
             Poll::Ready(Err(error)) => self.lost(error),
         }
+    }
+
+    /// Ends the link: see [`Shared::finish`].
+    fn finish(&mut self, end: LinkEnd) {
+        self.shared.finish(end, std::mem::take(&mut self.pumps));
     }
 
     /// The connection is gone. The session waits for the next one; if the link is to end anyway, not for long.
@@ -422,6 +440,7 @@ impl Driver {
             parting.shut = false;
         }
         self.shared.disconnected();
+        self.stirred = true;
         self.dial();
         ControlFlow::Continue(true)
     }
@@ -433,11 +452,12 @@ impl Future for Driver {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
         driver.called |= driver.shared.wakes.rise();
+        driver.stirred = true;
         driver.tick(context);
         loop {
             match driver.turn(context) {
                 ControlFlow::Break(end) => {
-                    driver.shared.finish(end);
+                    driver.finish(end);
                     return Poll::Ready(());
                 }
                 ControlFlow::Continue(true) => {}
@@ -447,7 +467,10 @@ impl Future for Driver {
                     }
                     match driver.shared.wakes.sleep(context.waker()) {
                         Ok(()) => return Poll::Pending,
-                        Err(called) => driver.called |= called,
+                        Err(called) => {
+                            driver.called |= called;
+                            driver.stirred = true;
+                        }
                     }
                 }
             }
@@ -458,6 +481,6 @@ impl Future for Driver {
 impl Drop for Driver {
     /// However the task ends, also when its runtime is shut down, what is under way gets its verdict.
     fn drop(&mut self) {
-        self.shared.finish(LinkEnd::Aborted);
+        self.finish(LinkEnd::Aborted);
     }
 }

@@ -178,22 +178,24 @@ impl Shared {
 
     // ---- For the driver ----
 
-    /// Polls the pumps that are marked; returns whether there was one.
-    pub(super) fn poll_pumps(&self) -> bool {
-        let mut any = false;
+    /// Polls the pumps that are marked. They are in the driver's table from their first poll on: outside the core, whose
+    /// lock they take. As many keys as ports bound the table.
+    pub(super) fn poll_pumps(&self, pumps: &mut Vec<Option<Pump>>) {
         while let Some(key) = self.wakes.pop() {
             let index = usize::from(key);
-            // Out of the table while it is polled, for it takes the lock itself.
-            let Some(mut pump) = self.with(|core| core.pumps.get_mut(index).and_then(Option::take))
-            else {
-                continue;
-            };
-            any = true;
-            if !pump.poll() {
-                self.with(|core| core.pumps[index] = Some(pump));
+            if index >= pumps.len() {
+                pumps.resize_with(index + 1, || None);
+            }
+            let place = &mut pumps[index];
+            if place.is_none() {
+                *place = self.with(|core| core.pumps.get_mut(index).and_then(Option::take));
+            }
+            if let Some(pump) = place
+                && pump.poll()
+            {
+                *place = None;
             }
         }
-        any
     }
 
     /// Tells the wire the time.
@@ -319,22 +321,23 @@ impl Shared {
     }
 
     /// Lets no message begin any more, and all pumps settle what they have.
-    pub(super) fn part(&self, end: LinkEnd) {
+    pub(super) fn part(&self, end: LinkEnd, pumps: &mut Vec<Option<Pump>>) {
         self.with(|core| {
             core.parting = Some(end);
             self.mark_all(core);
         });
-        self.poll_pumps();
+        self.poll_pumps(pumps);
     }
 
     /// Ends the link: whatever is under way gets its verdict, local ends are dropped, then `end` is told.
-    pub(super) fn finish(&self, end: LinkEnd) {
-        let pumps = self.with(|core| {
+    pub(super) fn finish(&self, end: LinkEnd, pumps: Vec<Option<Pump>>) {
+        let unpolled = self.with(|core| {
             core.parting.get_or_insert_with(|| end.clone());
             core.ended = true;
             (std::mem::take(&mut core.pumps), core.door.take())
         });
         drop(pumps);
+        drop(unpolled);
         self.end.send_if_modified(|current| {
             let first = current.is_none();
             if first {
