@@ -142,6 +142,8 @@ impl Driver {
         self.alarm = channel::sleep_until(self.began + at);
         self.alarm_is_off = Pin::new(&mut self.alarm).poll(context).is_ready();
         self.note_time(self.began.elapsed());
+        // A sign of life may be due.
+        self.stirred = true;
         self.alarm_is_off
     }
 

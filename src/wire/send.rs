@@ -18,7 +18,7 @@ use super::{
     error::Violation,
     event::{MessageType, Outcome, Settlement},
     frame::{End, Frame},
-    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
+    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX, SETTLED_OWED_MIN},
     message::{Message, Stage, Withdraw},
     output::Output,
 };
@@ -358,9 +358,15 @@ impl SendChannel {
         self.messages.iter().position(wanted)
     }
 
+    /// Whether outcomes are to be confirmed, though there is nothing else to say.
     fn is_settled_due(&self) -> bool {
         let last = self.ending.is_some() && self.messages.is_empty();
         self.owed >= SETTLED_OWED_MAX || (self.owed > 0 && last)
+    }
+
+    /// Whether they are to be confirmed, since something is said anyway.
+    fn is_settled_of_use(&self) -> bool {
+        self.owed >= SETTLED_OWED_MIN || self.is_settled_due()
     }
 
     fn is_close_due(&self) -> bool {
@@ -418,7 +424,7 @@ impl SendChannel {
     pub(super) fn generate(&mut self, channel: u16, output: &mut Output) {
         if self.resumed && self.revoked {
             self.say_revoked(channel, output.buffer());
-        } else if self.is_settled_due() {
+        } else if self.is_settled_of_use() {
             self.say_settled(channel, output.buffer());
         } else if let (true, Some(position)) = (self.resumed, self.to_withdraw()) {
             let message = &mut self.messages[position];
