@@ -1,4 +1,4 @@
-//! Channels over TCP beside bare sockets, ZeroMQ and nng, interleaved, as one table for each row: see `src/bench/links`.
+//! Channels over TCP beside bare sockets, `ZeroMQ` and `nng`, interleaved, as one table for each row: see `src/bench/links`.
 //!
 //! ```text
 //! cargo bench --features bench,net --bench net                          every row, 7 rounds

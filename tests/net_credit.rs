@@ -9,7 +9,7 @@ mod proxy;
 mod links;
 mod wires;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::join_all, stream};
@@ -487,14 +487,11 @@ async fn long_messages_within_a_grant_keep_to_the_budget_of_the_link() {
         .buffered(32)
         .for_each(|sent| async { sent.unwrap() });
     let taking = async {
-        let mut seen = BTreeSet::new();
         for n in 0..COUNT {
             let message = rx.recv_async().await.unwrap();
             assert!(message == long(n));
-            seen.insert(n);
             rx.grant(1);
         }
-        assert_eq!(seen.len() as u64, COUNT);
     };
     soon("the messages", async { tokio::join!(sending, taking) }).await;
     assert!(rx.recv_async().now_or_never().is_none());

@@ -55,6 +55,10 @@ pub(super) struct Orders {
     pub(super) handles_gone: bool,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is so or not, by itself"
+)]
 pub(super) struct Core {
     pub(super) wire: WireLink,
     pub(super) orders: Orders,

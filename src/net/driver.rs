@@ -35,6 +35,10 @@ use crate::{
     wire::Goodbye,
 };
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is so or not, by itself"
+)]
 pub(super) struct Driver {
     shared: Arc<Shared>,
     /// The connection; `None` while the session waits for the next one.

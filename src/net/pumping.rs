@@ -86,10 +86,10 @@ impl Shared {
             };
             let index = port.under_way.binary_search_by_key(&sequence, |it| it.0);
             let outcome = index.ok().and_then(|index| port.under_way[index].1);
-            outcome.map(Into::into).unwrap_or_else(|| {
-                unsettled(&core.wire, port.id, sequence, port.closed, parting)
-                    .unwrap_or_else(|| core.outcome(key, sequence))
-            })
+            let outcome = outcome.map(Verdict::from);
+            outcome
+                .or_else(|| unsettled(&core.wire, port.id, sequence, port.closed, parting))
+                .unwrap_or_else(|| core.outcome(key, sequence))
         })
     }
 
