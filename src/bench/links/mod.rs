@@ -18,7 +18,7 @@ pub mod table;
 mod watch;
 
 pub use self::{
-    contenders::{Contender, Means, contenders, find},
+    contenders::{Contender, Means, contenders, find, keep_apart},
     library::{Library, NoLibrary},
     program::{Plan, Programs, RowResult, RunError, measure},
     record::Record,
