@@ -117,8 +117,8 @@ impl Hub {
         self.add(name, || {
             let (out, into) = network.channel::<M>(name);
             tokens = Some((out.share(), into.share()));
-            let (sender, sending) = out.take_out_for("the hub");
-            let (receiver, receiving) = into.take_out_for("the hub");
+            let (sender, sending) = out.take_out_for("the hub", None);
+            let (receiver, receiving) = into.take_out_for("the hub", None);
             SharedChannel {
                 sender,
                 receiver,
@@ -279,7 +279,9 @@ impl<M: Message> Shared for SharedChannel<M> {
         link.hold_sender(wire, || {
             let (end, outside) = match &self.in_network {
                 Some(here) => {
-                    let (end, outside) = here.out.take_out_for(&link.holder());
+                    let (end, outside) = here
+                        .out
+                        .take_out_for(&link.holder(), Some(link.crossing(wire, false)));
                     (end, Some(outside))
                 }
                 None => (self.sender.clone(), None),
@@ -292,7 +294,9 @@ impl<M: Message> Shared for SharedChannel<M> {
         link.hold_receiver(wire, || {
             let (end, outside) = match &self.in_network {
                 Some(here) => {
-                    let (end, outside) = here.into.take_out_for(&link.holder());
+                    let (end, outside) = here
+                        .into
+                        .take_out_for(&link.holder(), Some(link.crossing(wire, true)));
                     (end, Some(outside))
                 }
                 None => (self.receiver.clone(), None),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     channel::{Receiver, Sender, channel},
-    process::{InToken, Network, OutToken},
+    process::{Crossing, InToken, Network, OutToken},
     wire::{Counters, Goodbye, Link as WireLink},
 };
 
@@ -243,7 +243,7 @@ impl Link {
         self.hold_receiver(wire, || {
             let (out, into) = network.channel(channel);
             token = Some(out);
-            let (end, outside) = into.take_out_for(&self.holder());
+            let (end, outside) = into.take_out_for(&self.holder(), Some(self.crossing(wire, true)));
             Local::new(end).outside(Some(outside))
         })?;
         token.ok_or(NetError::Ended(LinkEnd::Aborted))
@@ -274,7 +274,7 @@ impl Link {
         self.hold_sender(wire, || {
             let (out, into) = network.channel(channel);
             token = Some(into);
-            let (end, outside) = out.take_out_for(&self.holder());
+            let (end, outside) = out.take_out_for(&self.holder(), Some(self.crossing(wire, false)));
             Local::new(end).outside(Some(outside))
         })?;
         token.ok_or(NetError::Ended(LinkEnd::Aborted))
@@ -283,6 +283,17 @@ impl Link {
     /// Who holds the far end of what is a port here, for reports.
     pub(super) fn holder(&self) -> String {
         format!("peer `{}` over a link", self.0.peer.name)
+    }
+
+    /// Where a channel goes on over this link, under the name `wire`.
+    pub(super) fn crossing(&self, wire: &str, is_outbound: bool) -> Crossing {
+        let is_dialer = !self.0.shared.is_listener();
+        Crossing {
+            session: format!("{:032x}", self.0.peer.session),
+            is_from_dialer: is_dialer == is_outbound,
+            channel: wire.to_owned(),
+            is_outbound,
+        }
     }
 
     pub(super) fn desk(&self) -> &Desk {

@@ -66,6 +66,11 @@ impl Shared {
         act(&mut self.core.lock())
     }
 
+    /// Whether this side accepted the session's connections.
+    pub(super) fn is_listener(&self) -> bool {
+        self.with(|core| core.is_listener)
+    }
+
     /// Gives the driver an order.
     pub(super) fn order(&self, give: impl FnOnce(&mut Orders)) {
         self.with(|core| give(&mut core.orders));

@@ -198,7 +198,7 @@ pub use self::{
     poisoner::{PoisonToken, Poisoner},
     ports::{Bound, InToken, OutToken, Ports, Seat},
     ports_macro::{InThread, Twofold},
-    report::{Blocked, Deadlock, Kind, Site, Wait, Waiting},
+    report::{Blocked, Crossing, Deadlock, Kind, Site, Wait, Waiting},
     share::PortToken,
     snapshot::{Bottleneck, ChannelSeen, Doing, Observer, ProcessSeen, Snapshot},
     undecided::{Because, Undecided},

@@ -9,7 +9,8 @@ use std::{fmt, future::poll_fn, task::Poll};
 
 use super::{
     ports::{InToken, OutToken},
-    registry::Registry,
+    registry::{Outsider, Registry},
+    report::Crossing,
 };
 use crate::{
     channel::{Receiver, Sender},
@@ -20,12 +21,12 @@ use crate::{
 pub(crate) struct Outside {
     registry: Arc<Registry>,
     channel: u32,
-    holder: Arc<str>,
+    holder: Arc<Outsider>,
 }
 
 impl Outside {
-    fn new(registry: &Arc<Registry>, channel: u32, holder: &str) -> Self {
-        let holder: Arc<str> = holder.into();
+    fn new(registry: &Arc<Registry>, channel: u32, holder: Outsider) -> Self {
+        let holder = Arc::new(holder);
         registry.open_for(channel, &holder);
         Self {
             registry: Arc::clone(registry),
@@ -58,13 +59,21 @@ impl Drop for Outside {
 
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Outside").field(&self.holder).finish()
+        f.debug_tuple("Outside").field(&self.holder.name).finish()
     }
 }
 
 impl<T: Send + 'static> OutToken<T> {
-    /// An end for somebody outside whom reports are to name as `holder`.
-    pub(crate) fn take_out_for(&self, holder: &str) -> (Sender<T>, Outside) {
+    /// An end for somebody outside whom reports are to name as `holder`; with where the channel goes on, if it is a link.
+    pub(crate) fn take_out_for(
+        &self,
+        holder: &str,
+        crossing: Option<Crossing>,
+    ) -> (Sender<T>, Outside) {
+        let holder = Outsider {
+            name: holder.into(),
+            crossing,
+        };
         let outside = Outside::new(&self.registry, self.channel, holder);
         (self.unbound.sender(), outside)
     }
@@ -72,7 +81,15 @@ impl<T: Send + 'static> OutToken<T> {
 
 impl<T: Send + 'static> InToken<T> {
     /// As [`OutToken::take_out_for`].
-    pub(crate) fn take_out_for(&self, holder: &str) -> (Receiver<T>, Outside) {
+    pub(crate) fn take_out_for(
+        &self,
+        holder: &str,
+        crossing: Option<Crossing>,
+    ) -> (Receiver<T>, Outside) {
+        let holder = Outsider {
+            name: holder.into(),
+            crossing,
+        };
         let outside = Outside::new(&self.registry, self.channel, holder);
         (self.unbound.receiver(), outside)
     }

@@ -15,7 +15,7 @@ use super::{
     ending::AllUnsent,
     error::{Failure, RunError},
     islands,
-    report::Deadlock,
+    report::{Crossing, Deadlock},
     snapshot::{self, History, Rate, Snapshot},
     trace,
 };
@@ -89,7 +89,15 @@ pub(super) struct ChannelEntry {
 
 /// Those who have open ends of a channel and are known by name, one for each end.
 #[derive(Default)]
-struct KnownOutside(Vec<Arc<str>>);
+struct KnownOutside(Vec<Arc<Outsider>>);
+
+/// Somebody outside who has an end, and whom reports can name.
+#[derive(Debug)]
+pub(super) struct Outsider {
+    pub(super) name: Box<str>,
+    /// Where the channel goes on, if it is a link that has the end.
+    pub(super) crossing: Option<Crossing>,
+}
 
 /// Who has the right to poison a channel.
 #[derive(Default)]
@@ -111,7 +119,7 @@ impl ChannelEntry {
     }
 
     /// Those who have open ends and are known by name, one for each such end.
-    pub(super) fn known_outside(&self) -> &[Arc<str>] {
+    pub(super) fn known_outside(&self) -> &[Arc<Outsider>] {
         self.known_outside.as_ref().map_or(&[], |all| &all.0)
     }
 
@@ -564,7 +572,7 @@ impl Registry {
 
     /// An end is with somebody outside who is known by name.
     #[cfg(feature = "net")]
-    pub(super) fn open_for(&self, channel: u32, holder: &Arc<str>) {
+    pub(super) fn open_for(&self, channel: u32, holder: &Arc<Outsider>) {
         self.change_channel(channel, |entry| {
             entry.open += 1;
             let known = entry.known_outside.get_or_insert_default();
@@ -575,7 +583,7 @@ impl Registry {
 
     /// It is not any more.
     #[cfg(feature = "net")]
-    pub(super) fn close_for(&self, channel: u32, holder: &Arc<str>) {
+    pub(super) fn close_for(&self, channel: u32, holder: &Arc<Outsider>) {
         self.change_channel(channel, |entry| {
             entry.open -= 1;
             let Some(known) = &mut entry.known_outside else {

@@ -35,6 +35,22 @@ impl fmt::Display for Site {
     }
 }
 
+/// Where a channel goes on over a link: one of its ends is held by the link, and what crosses comes out at the peer.
+///
+/// The peer knows the same crossing by the same session, direction and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Crossing {
+    /// The session of the link, in 32 hexadecimal digits: a random number, the same at both ends.
+    pub session: String,
+    /// Whether messages go from the side that made the connection to the one that accepted it.
+    pub is_from_dialer: bool,
+    /// The name of the channel on the link.
+    pub channel: String,
+    /// Whether this side sends: the link holds the receiving end here.
+    pub is_outbound: bool,
+}
+
 /// What a process waits for at a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(

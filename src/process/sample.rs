@@ -69,6 +69,7 @@ fn channel(of: Id<'_>, sender: Id<'_>, receiver: Id<'_>) -> ChannelSeen {
         receiver_ids: vec![receiver.1],
         open_ends: 0,
         known_outside: Vec::new(),
+        crossings: Vec::new(),
         poisoners: Vec::new(),
         outside_poisoners: 0,
         handed_over: 0,

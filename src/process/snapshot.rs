@@ -6,7 +6,7 @@ use super::{
     ending::Unsent,
     graph::{self, Picture, Seen},
     registry::{ProcessEntry, Registry, Side, Tables},
-    report::{Deadlock, Kind, Wait},
+    report::{Crossing, Deadlock, Kind, Wait},
     undecided::{self, Undecided},
     waiters::Waiters,
 };
@@ -181,6 +181,9 @@ pub struct ChannelSeen {
     /// Who has those of them of which it is known, such as "peer `counter` over a link", in alphabetical order.
     #[cfg_attr(feature = "serde", serde(default))]
     pub known_outside: Vec<String>,
+    /// The links over which it goes on.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub crossings: Vec<Crossing>,
     /// The processes that have the right to poison it, by full names.
     #[cfg_attr(feature = "serde", serde(default))]
     pub poisoners: Vec<String>,
@@ -439,9 +442,11 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
             let mut known_outside: Vec<_> = entry
                 .known_outside()
                 .iter()
-                .map(ToString::to_string)
+                .map(|outsider| outsider.name.to_string())
                 .collect();
             known_outside.sort_unstable();
+            let crossings = entry.known_outside().iter();
+            let crossings = crossings.filter_map(|outsider| outsider.crossing.clone());
             ChannelSeen {
                 id: entry.serial,
                 name: entry.name.to_string(),
@@ -451,6 +456,7 @@ fn take(registry: &Registry, tables: &Tables, deadlock: Option<Deadlock>) -> Sna
                 receiver_ids,
                 open_ends: entry.open,
                 known_outside,
+                crossings: crossings.collect(),
                 poisoners: graph::names(tables, entry.poisoners().iter().copied()).0,
                 outside_poisoners: entry.outside_poisoners(),
                 handed_over: tally.handed_over,

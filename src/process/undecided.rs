@@ -267,7 +267,7 @@ fn of_channel(tables: &Tables, id: u32) -> Vec<Because> {
     }
     because.extend(known.iter().map(|holder| Because::HeldBy {
         channel: channel(),
-        holder: holder.to_string(),
+        holder: holder.name.to_string(),
     }));
     if entry.outside_poisoners() > 0 {
         because.push(Because::OutsidePoisoner { channel: channel() });

@@ -44,6 +44,10 @@ pub fn snapshot(snapshot: &mut Snapshot) {
         channel.receivers.iter_mut().for_each(text);
         channel.poisoners.iter_mut().for_each(text);
         channel.known_outside.iter_mut().for_each(text);
+        for crossing in &mut channel.crossings {
+            text(&mut crossing.session);
+            text(&mut crossing.channel);
+        }
     }
     if let Some(deadlock) = &mut snapshot.deadlock {
         text(&mut deadlock.network);

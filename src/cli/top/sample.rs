@@ -56,6 +56,7 @@ pub fn channel_seen(name: &str, sender: &str, receiver: &str, per_second: f64) -
         receiver_ids: vec![id(receiver)],
         open_ends: 0,
         known_outside: Vec::new(),
+        crossings: Vec::new(),
         poisoners: Vec::new(),
         outside_poisoners: 0,
         handed_over: 1_234_567,
