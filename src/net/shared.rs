@@ -21,6 +21,7 @@ use super::{
     access::{Direction, Gate},
     core::{Core, Orders, Pump, Verdict},
     end::{LinkEnd, NetError},
+    gone::Gone,
     port::{InPort, OutPort, Port},
     road::AtTheDoor,
     wakes::Wakes,
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub(super) wakes: Arc<Wakes>,
     /// What the peer may do.
     pub(super) gate: Gate,
+    /// Locked only where the core is.
+    pub(super) gone: Mutex<Gone>,
     end: watch::Sender<Option<LinkEnd>>,
 }
 
@@ -62,6 +65,7 @@ impl Shared {
             core: Mutex::new(Core::new(wire, is_listener)),
             wakes: Arc::default(),
             gate,
+            gone: Mutex::default(),
             end: watch::Sender::new(None),
         }
     }
@@ -140,6 +144,7 @@ impl Shared {
                 return Ok(None);
             }
             core.check_receiver(name)?;
+            let _ = self.gone.lock().take(name);
             let key = core.add(Port::In(InPort {
                 name: name.to_owned(),
                 message_type,
@@ -274,6 +279,9 @@ impl Shared {
                     event => {
                         if let Some((channel, why)) = self.denied(core, &event) {
                             core.wire.deny(channel, Denial::NotAllowed, &why);
+                            continue;
+                        }
+                        if self.is_opened_in_vain(core, &event) {
                             continue;
                         }
                         let is_outcome = matches!(event, Event::Settled { .. });
@@ -490,6 +498,9 @@ impl Shared {
                 return;
             };
             port.is_held_up = is_held_up;
+            if !is_held_up {
+                port.is_patient = false;
+            }
             if is_held_up && let Some(id) = port.id {
                 for (sequence, _) in std::mem::take(&mut port.arrived) {
                     core.wire.settle(id, sequence, Settlement::Declined);
@@ -591,7 +602,10 @@ impl Shared {
 
     /// Removes a port whose pump has ended, and closes its channel.
     pub(super) fn close_port(&self, key: u16, poison: Option<&Reason>) {
-        self.with(|core| core.close(key, poison));
+        self.with(|core| {
+            self.note_gone(core, key, poison);
+            core.close(key, poison);
+        });
         // The link may have nothing left to do.
         self.wakes.call();
     }
@@ -608,3 +622,6 @@ fn unsettled(
     let stays = closed || (parting && !wire.has_left(channel, sequence));
     stays.then_some(Verdict::NotTaken)
 }
+
+#[cfg(test)]
+mod tests;

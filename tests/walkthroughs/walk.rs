@@ -105,7 +105,11 @@ impl Walk<'_> {
         let terminal = &step.terminal;
         match &step.typed {
             Some(Typed::Command(command)) => {
-                if self.place.skipped.is_some_and(|part| command.contains(part)) {
+                if self
+                    .place
+                    .skipped
+                    .is_some_and(|part| command.contains(part))
+                {
                     return println!("skipped: {command}");
                 }
                 println!("{terminal}$ {command}");
