@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use handover::{
     channel,
     channel::{RecvError, SendError},
-    net::{self, Code, LinkEnd, Listener},
+    net::{self, Code, LinkEnd, Listener, NetError},
     select_async,
     wire::{self, Frame},
 };
@@ -287,4 +287,93 @@ async fn a_peer_that_does_not_come_back_is_given_up_when_the_lease_ends() {
         LinkEnd::Silent(_)
     ));
     drop(held);
+}
+
+/// Whether the receiver goes before the sender's OPEN comes or after it, the sender hears the same.
+#[tokio::test]
+async fn a_receiver_that_goes_before_its_channel_is_opened_is_heard_of_when_it_is() {
+    let (a, b) = pair().await;
+    let again = async |name| loop {
+        // The old one may not have gone yet.
+        match b.receiver(name) {
+            Ok(receiver) => return receiver,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    drop(b.receiver("dropped").unwrap());
+    assert!(b.receiver("poisoned").unwrap().poison("it is broken"));
+    // Another takes the place of one that has gone: so it has.
+    drop(soon("it to be gone", again("dropped")).await);
+    drop(soon("it to be gone", again("poisoned")).await);
+    let _ = b.receiver("last").unwrap().poison("it is broken");
+    let sent = async |name| {
+        let sender = a.sender(name).unwrap();
+        soon("the end", sender.send_async(bytes("one"))).await
+    };
+    assert_eq!(
+        sent("dropped").await,
+        Err(SendError::Disconnected(bytes("one")))
+    );
+    assert_eq!(
+        sent("poisoned").await,
+        Err(SendError::Disconnected(bytes("one"))),
+        "the last receiver counts"
+    );
+    let error = sent("last").await.unwrap_err();
+    assert!(error.to_string().contains("it is broken"), "{error}");
+
+    // It is told once: who opens the channel then waits for another receiver.
+    let reopened = async || loop {
+        match a.sender("dropped") {
+            Ok(sender) => return sender,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    let sender = soon("the name to be free", reopened()).await;
+    let mut sending = Box::pin(sender.send_async(bytes("two")));
+    assert!(is_pending(&mut sending).await);
+    let receiver = soon("the name to be free", again("dropped")).await;
+    let (sent, received) = tokio::join!(sending, soon("the message", receiver.recv_async()));
+    sent.unwrap();
+    assert_eq!(received.unwrap(), "two");
+}
+
+/// Nobody accepts connections any more: so none can come, and there is nothing to wait for.
+#[tokio::test]
+async fn a_link_whose_listener_was_dropped_ends_with_its_connection() {
+    let (a, b) = links::pair_of(config(), config().lease(Duration::from_mins(10))).await;
+    let (tx, rx) = channel_over(&b, &a, "units");
+    let mut send = Box::pin(tx.send_async(bytes("one")));
+    assert!(is_pending(&mut send).await);
+    let held = soon("the message", rx.recv_held_async()).await.unwrap();
+    a.abort();
+    assert_eq!(
+        soon("the outcome", send).await,
+        Err(SendError::InDoubt(bytes("one")))
+    );
+    let end = soon("the end", b.closed()).await;
+    assert!(matches!(end, LinkEnd::Lost(_)), "{end:?}");
+    drop(held);
+}
+
+/// A listener that still accepts says that it does not know the session, long before the lease is over.
+#[tokio::test]
+async fn an_abort_is_heard_of_at_once_by_a_dialer_whose_listener_accepts() {
+    let config = config().lease(Duration::from_mins(10));
+    let (listener, address) = listen(config.clone()).await;
+    let accept = async { listener.accept().await.unwrap().handshake().await.unwrap() };
+    let both = async { tokio::join!(net::dial(address, config.clone()), accept) };
+    let (dialed, accepted) = soon("the handshake", both).await;
+    let dialed = dialed.unwrap();
+    accepted.abort();
+    let turned_away = async {
+        let incoming = listener.accept().await.unwrap();
+        incoming.handshake().await.unwrap_err()
+    };
+    let (end, error) = soon("the end", async {
+        tokio::join!(dialed.closed(), turned_away)
+    })
+    .await;
+    assert!(matches!(end, LinkEnd::Forgotten), "{end:?}");
+    assert!(matches!(error, NetError::UnknownSession), "{error}");
 }

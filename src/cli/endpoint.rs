@@ -1,9 +1,12 @@
 //! The two ends of a link, as the command line names them.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+
+use ring::rand::{Random, SystemRandom};
 
 use super::limits;
 use super::options::{SharedOptions, TlsOptions};
@@ -155,15 +158,50 @@ pub fn config(
     Ok(config)
 }
 
-/// What a worker is called. Where a certificate says who it is, that takes the place of the host that it names;
-/// one that was started here shows this program's certificate, and keeps its own name.
-pub fn worker_name(peer: &Peer) -> String {
-    let (kind, rest) = peer.own_name.split_once(' ').unwrap_or_default();
-    match (&peer.certificate_name, rest.rsplit_once(':')) {
-        (Some(name), Some((_, process))) if kind == "worker" => format!("{kind} {name}:{process}"),
-        (Some(name), _) if kind != "local" => name.clone(),
-        _ => peer.own_name.clone(),
+/// Where a worker that `map` started finds what it shows to prove that.
+pub const LOCAL_KEY: &str = "HANDOVER_LOCAL_KEY";
+
+/// A key by which the workers that this program starts are known from those that only say so.
+///
+/// # Errors
+/// If the operating system has no random numbers.
+pub fn local_key() -> io::Result<String> {
+    let bytes: Random<[u8; 16]> = ring::rand::generate(&SystemRandom::new())
+        .map_err(|_| io::Error::other("the system has none"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes.expose())))
+}
+
+/// What a worker that `map` started, and gave `key`, calls itself: the key stands where it is not cut off.
+pub fn local_name(key: &str, place: &str) -> String {
+    format!("local {key} {place}")
+}
+
+/// What a worker is called, and whether it was started here, which `key` shows. Where a certificate says who it is, that
+/// takes the place of the host that it names; one that was started here shows this program's certificate, and keeps its
+/// own name. Nobody else is called `local`.
+pub fn worker_name(peer: &Peer, key: &str) -> (String, bool) {
+    name_of(&peer.own_name, peer.certificate_name.as_deref(), key)
+}
+
+fn name_of(own: &str, certificate: Option<&str>, key: &str) -> (String, bool) {
+    if let Some(place) = own.strip_prefix(&local_name(key, "")) {
+        return (format!("local {place}"), true);
     }
+    let (kind, rest) = own.split_once(' ').unwrap_or_default();
+    let name = match (certificate, rest.rsplit_once(':')) {
+        (Some(name), Some((_, process))) if kind == "worker" => format!("worker {name}:{process}"),
+        (Some(name), _) => name.into(),
+        (None, _) if kind == "worker" => own.into(),
+        (None, _) => {
+            let first = own.split_whitespace().next().unwrap_or_default();
+            if first.eq_ignore_ascii_case("local") {
+                format!("worker {own}")
+            } else {
+                own.into()
+            }
+        }
+    };
+    (name, false)
 }
 
 /// Joins the one that listens at `addr`.
@@ -199,4 +237,33 @@ pub fn os_string(bytes: &[u8]) -> OsString {
 /// The bytes of a word of a command line.
 pub fn bytes(word: &OsStr) -> Vec<u8> {
     word.as_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_has_the_key_is_local() {
+        let key = local_key().unwrap();
+        let name = |own: &str, certificate| name_of(own, certificate, &key);
+        let local = local_name(&key, "desk:12");
+        for certificate in [None, Some("coordinator")] {
+            assert_eq!(name(&local, certificate), ("local desk:12".into(), true));
+        }
+        let guessed = local_name(&local_key().unwrap(), "desk:12");
+        for own in ["local desk:12", " LOCAL desk:12", "local", &guessed] {
+            assert_eq!(name(own, None), (format!("worker {own}"), false));
+        }
+        let others = [
+            ("local desk:12", Some("far"), "far"),
+            ("worker desk:12", None, "worker desk:12"),
+            ("worker desk:12", Some("far"), "worker far:12"),
+            ("snake desk:12", None, "snake desk:12"),
+            ("snake desk:12", Some("far"), "far"),
+        ];
+        for (own, certificate, called) in others {
+            assert_eq!(name(own, certificate), (called.into(), false));
+        }
+    }
 }

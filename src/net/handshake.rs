@@ -13,7 +13,7 @@ use super::{
     config::Config,
     end::{NetError, PlainOffLoopback},
     link::Link,
-    road::{AtTheDoor, Registry},
+    road::{AtTheDoor, Reception},
     socket,
     tls::{PeerIdentity, Stream, Tls, TlsError, explain},
 };
@@ -21,11 +21,14 @@ use crate::wire::{Code, Event, Goodbye, Link as WireLink, TOKEN_BYTES_MAX, Token
 
 /// Accepts connections of peers: [`Config::connections_max`] at a time, and
 /// [`Config::handshakes_per_second`] in a second.
+///
+/// Links whose connections break go on on others that are accepted here: when the listener is dropped, its links end with
+/// their connections.
 pub struct Listener {
     socket: TcpListener,
     config: Arc<Config>,
     admission: Admission,
-    registry: Arc<Registry>,
+    reception: Arc<Reception>,
 }
 
 /// What a listener has to do with at a moment.
@@ -53,7 +56,7 @@ impl Listener {
         Ok(Self {
             socket: TcpListener::bind(addresses.as_slice()).await?,
             admission: Admission::new(&config),
-            registry: Arc::default(),
+            reception: Arc::default(),
             config: Arc::new(config),
         })
     }
@@ -100,7 +103,7 @@ impl Listener {
             address,
             config: Arc::clone(&self.config),
             entrance,
-            registry: Arc::clone(&self.registry),
+            reception: Arc::clone(&self.reception),
         })
     }
 }
@@ -121,7 +124,7 @@ pub struct Incoming {
     address: SocketAddr,
     config: Arc<Config>,
     entrance: Entrance,
-    registry: Arc<Registry>,
+    reception: Arc<Reception>,
 }
 
 impl fmt::Debug for Incoming {
@@ -173,10 +176,10 @@ impl Incoming {
         let who = (self.address, identity);
         let (wire, stream) = shake_hands(wire, stream, config, deadline).await?;
         let Some(wanted) = wire.wants() else {
-            let registry = config.reconnect.then_some(&self.registry);
+            let registry = config.reconnect.then_some(self.reception.registry());
             return Ok(Link::accepted(wire, stream, who, config, place, registry));
         };
-        let known = self.registry.find(wanted, &who.1);
+        let known = self.reception.registry().find(wanted, &who.1);
         let left = AtTheDoor {
             wire,
             stream,

@@ -199,8 +199,9 @@ impl Link {
     /// The receiver is an ordinary one whose sender is the link. Nothing crosses the link until it waits, or
     /// [grants](Receiver::grant).
     ///
-    /// When all clones are dropped the channel is closed, and the far senders are disconnected. When the far
-    /// senders are dropped, or the link ends, this receiver is disconnected, after what is under way.
+    /// When all clones are dropped the channel is closed, and the far senders are disconnected; also if the far end
+    /// asks for it only then, once, unless it was opened here again meanwhile. When the far senders are dropped, or the
+    /// link ends, this receiver is disconnected, after what is under way.
     ///
     /// # Errors
     ///
@@ -435,7 +436,8 @@ impl Link {
     }
 
     /// Ends the link at once, without a word to the peer. A peer that would [go on](Config::reconnect) on another
-    /// connection learns of it when it has made one, or when its lease is over.
+    /// connection learns of it when it has made one, or when its lease is over: so a dialer at once, while the listener
+    /// accepts, and a listener when nobody has come for a lease. [`close`](Self::close) tells it.
     pub fn abort(&self) {
         self.0.shared.order(|orders| orders.abort = true);
     }

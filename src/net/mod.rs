@@ -40,6 +40,10 @@
 //! arrived is sent again, what had is not, and each outcome is told. While the peer is silent for more than half the lease
 //! none of its messages is taken, for soon it may give up. [`Config::reconnect`] turns this off.
 //!
+//! The next connection comes by way of the [`Listener`]: it must be there, and accept. Where it was dropped, its links end
+//! with their connections. A peer of such a link, or of a process that has ended, cannot know that it waits in vain, and
+//! does so for its lease; unless another listens at that address, who does not know the session, and says so at once.
+//!
 //! # When a link ends
 //!
 //! However it ends, every local end that it held is dropped, so that local peers see it as disconnected, and
@@ -72,6 +76,7 @@ mod core;
 mod driver;
 mod end;
 mod ends;
+mod gone;
 mod handshake;
 mod hub;
 mod identity;

@@ -136,6 +136,9 @@ impl Shared {
                 return;
             };
             port.is_held_up = is_held_up;
+            if !is_held_up {
+                port.is_patient = false;
+            }
             if is_held_up && let Some(id) = port.id {
                 for (sequence, _) in std::mem::take(&mut port.arrived) {
                     core.wire.settle(id, sequence, Settlement::Declined);
@@ -231,7 +234,10 @@ impl Shared {
 
     /// Removes a port whose pump has ended, and closes its channel.
     pub(super) fn close_port(&self, key: u16, poison: Option<&Reason>) {
-        self.with(|core| core.close(key, poison));
+        self.with(|core| {
+            self.note_gone(core, key, poison);
+            core.close(key, poison);
+        });
         // The link may have nothing left to do.
         self.wakes.call();
     }

@@ -14,7 +14,10 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -103,6 +106,25 @@ fn pause(attempts: u32, lease: Duration, fraction: f64) -> Duration {
 #[derive(Default)]
 pub(super) struct Registry {
     sessions: Mutex<HashMap<u128, Known>>,
+    /// Nobody accepts connections any more, so no session goes on.
+    is_shut: AtomicBool,
+}
+
+/// A registry whose listener is there, or a handshake of it. When the last of them goes the registry is shut.
+#[derive(Default)]
+pub(super) struct Reception(Arc<Registry>);
+
+impl Reception {
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.0
+    }
+}
+
+impl Drop for Reception {
+    fn drop(&mut self) {
+        // Whoever does not see it yet waits for its lease, as if the listener were there.
+        self.0.is_shut.store(true, Ordering::Relaxed);
+    }
 }
 
 struct Known {
@@ -165,8 +187,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// How many sessions the listener knows.
+    /// How many sessions the listener knows; more than any number if it has gone.
     pub(super) fn crowd(&self) -> usize {
+        if self.registry.is_shut.load(Ordering::Relaxed) {
+            return usize::MAX;
+        }
         self.registry.count()
     }
 }

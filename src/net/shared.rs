@@ -13,6 +13,7 @@ use super::{
     access::{Direction, Gate},
     core::{Core, Orders, Pump},
     end::{LinkEnd, NetError},
+    gone::Gone,
     port::{InPort, OutPort, Port},
     road::AtTheDoor,
     wakes::Wakes,
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) wakes: Arc<Wakes>,
     /// What the peer may do.
     pub(super) gate: Gate,
+    /// Locked only where the core is.
+    pub(super) gone: Mutex<Gone>,
     end: watch::Sender<Option<LinkEnd>>,
 }
 
@@ -56,6 +59,7 @@ impl Shared {
             core: Mutex::new(Core::new(wire, is_listener)),
             wakes: Arc::default(),
             gate,
+            gone: Mutex::default(),
             end: watch::Sender::new(None),
         }
     }
@@ -134,6 +138,7 @@ impl Shared {
                 return Ok(None);
             }
             core.check_receiver(name)?;
+            let _ = self.gone.lock().take(name);
             let key = core.add(Port::In(InPort {
                 name: name.to_owned(),
                 message_type,
@@ -275,6 +280,9 @@ impl Shared {
                         core.wire.deny(channel, Denial::NotAllowed, &why);
                         continue;
                     }
+                    if self.is_opened_in_vain(core, &event) {
+                        continue;
+                    }
                     let is_outcome = matches!(event, Event::Settled { .. });
                     let concerned = core.act(event);
                     if last == Some(concerned) {
@@ -347,3 +355,6 @@ impl Shared {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -331,3 +331,41 @@ fn a_worker_that_lies_loses_its_link_and_nothing_else() {
         assert_eq!(running.finish().succeeded().stdout, numbers(5));
     }
 }
+
+#[test]
+fn a_worker_that_calls_itself_local_is_told_from_one_that_is() {
+    let (mut running, address) =
+        listening(&["-j1", "--json"], &["sh", "-c", "sleep 0.01; echo {}"]);
+    let line = running.wait_for("\"worker\":\"local ");
+    let local = line
+        .split('"')
+        .find(|part| part.starts_with("local "))
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let config = handover::net::Config::default().name(local);
+        let link = handover::net::dial(&*address, config).await.unwrap();
+        let job = link.receiver("job").unwrap();
+        tokio::time::timeout(SOON, job.recv_async())
+            .await
+            .unwrap()
+            .unwrap();
+        let joined = running.wait_for(&format!("\"worker\":\"worker {local}\""));
+        assert!(joined.contains("\"local\":false"), "{joined}");
+        // When it is lost, the local worker of that number is not.
+        link.abort();
+        running.wait_for("\"left\"");
+    });
+    running.feed(numbers(20));
+    let finished = running.finish().succeeded();
+    assert_eq!(finished.sorted().len(), 20);
+    let joined = finished.stderr.matches("\"joined\"").count();
+    assert_eq!(
+        joined, 2,
+        "the local worker has stayed: {}",
+        finished.stderr
+    );
+}

@@ -81,6 +81,7 @@ impl Setup {
             roster: Roster::default(),
             lease: options.lease,
             poison_after: options.poison_after,
+            local_key: endpoint::local_key().map_err(internal("no random numbers"))?,
             listens: options.listen.is_some(),
             job: message::encode_job(&plan.job),
             keep_order: options.keep_order,

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 /// Serves one worker, which waits for its job, until it is gone or the run is over.
 pub async fn serve(run: Shared, link: Link, job: Sender<Bytes>) {
-    let worker = endpoint::worker_name(link.peer());
+    let (worker, local) = endpoint::worker_name(link.peer(), &run.local_key);
     let ends = (
         link.sender(channels::CONTROL),
         link.receiver(channels::RESULTS),
@@ -33,8 +33,7 @@ pub async fn serve(run: Shared, link: Link, job: Sender<Bytes>) {
         // It is gone already.
         return;
     };
-    let seat = run.roster.join(worker.clone(), control);
-    let local = seat.local;
+    let seat = run.roster.join(worker.clone(), local, control);
     run.ledger.workers_changed(true);
     run.tell(Event::Joined {
         worker: worker.clone(),

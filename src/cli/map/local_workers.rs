@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::ledger::Verdict;
 use super::run::Shared;
-use crate::cli::endpoint::TlsFiles;
+use crate::cli::endpoint::{LOCAL_KEY, TlsFiles};
 use crate::cli::limits;
 use crate::cli::processes;
 
@@ -76,7 +76,7 @@ async fn keep_one(run: &Shared, recipe: &Recipe) {
     let (mut failed_starts, mut vain_deaths) = (0, 0);
     loop {
         let (joined, finished) = (run.ledger.joined(), run.ledger.finished());
-        let mut worker = match Worker::start(recipe) {
+        let mut worker = match Worker::start(recipe, &run.local_key) {
             Ok(worker) => worker,
             Err(error) => {
                 let reason = format!("a local worker cannot be started: {error}");
@@ -134,12 +134,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(recipe: &Recipe) -> io::Result<Self> {
+    fn start(recipe: &Recipe, key: &str) -> io::Result<Self> {
         let mut command = Command::new(own_program()?);
         command
             .arg0("handover")
             .args(["work", "--local", "--connect", &recipe.address.to_string()])
             .args(["--limit", &recipe.limit.to_string()])
+            .env(LOCAL_KEY, key)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         for name in TlsFiles::VARIABLES {

@@ -21,7 +21,7 @@ use crate::cli::lease::Heard;
 pub struct Seat {
     /// Its number: the first that joined is 1.
     pub id: u64,
-    /// As it calls itself.
+    /// As it is called in reports.
     pub name: String,
     /// It was started by this program.
     pub local: bool,
@@ -151,7 +151,7 @@ pub struct Roster {
     /// Units whose worker was lost, and that no other has yet.
     waiting: RefCell<BTreeSet<u64>>,
     /// Local workers, by process: those that run, that were asked to leave, and that are to be killed. The last
-    /// two are among the first, whatever a worker from elsewhere calls itself.
+    /// two are among the first.
     locals: RefCell<BTreeSet<u32>>,
     retired: RefCell<BTreeSet<u32>>,
     condemned: RefCell<BTreeSet<u32>>,
@@ -160,12 +160,12 @@ pub struct Roster {
 
 impl Roster {
     /// Somebody joined who takes orders on `control`.
-    pub fn join(&self, name: String, control: Sender<Bytes>) -> Rc<Seat> {
+    pub fn join(&self, name: String, local: bool, control: Sender<Bytes>) -> Rc<Seat> {
         let id = self.last.get() + 1;
         self.last.set(id);
         let seat = Rc::new(Seat {
             id,
-            local: name.starts_with("local "),
+            local,
             name,
             heard: Heard::now(),
             hand: Hand::default(),
@@ -319,7 +319,7 @@ mod tests {
         let roster = Roster::default();
         let (control, _orders) = crate::channel();
         for name in ["local host:12", "worker far:34", "worker 2"] {
-            roster.join(name.into(), control.clone());
+            roster.join(name.into(), name.starts_with("local"), control.clone());
         }
         let found = |whom| -> Vec<u64> { roster.find(whom).iter().map(|seat| seat.id).collect() };
         assert_eq!(found("1"), [1]);

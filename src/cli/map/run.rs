@@ -31,6 +31,8 @@ pub struct Run {
     pub lease: Duration,
     /// Losses of its worker after which a unit is poisoned.
     pub poison_after: u32,
+    /// What the workers that this program starts show, and nobody else can.
+    pub local_key: String,
     /// Workers may join from elsewhere.
     pub listens: bool,
     /// The message that tells a worker what to do.

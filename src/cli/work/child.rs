@@ -10,6 +10,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::hold::Hold;
 use super::reports::{self, ReportPipe};
+use crate::cli::endpoint::LOCAL_KEY;
 use crate::cli::limits;
 use crate::cli::message::Outcome;
 use crate::cli::processes;
@@ -63,6 +64,7 @@ impl CommandChild {
             .env("HANDOVER_UNIT", number.to_string())
             // What lets a worker in is not the command's business.
             .env_remove("HANDOVER_TOKEN")
+            .env_remove(LOCAL_KEY)
             .process_group(0);
         reports::inherit(&mut command, far_end);
         processes::die_with_starter(&mut command);

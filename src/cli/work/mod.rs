@@ -147,12 +147,15 @@ async fn join(options: &WorkOptions) -> Result<String, Failure> {
 }
 
 fn name(options: &WorkOptions) -> String {
-    let kind = if options.local { "local" } else { "worker" };
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
-    format!("{kind} {host}:{}", std::process::id())
+    let place = format!("{host}:{}", std::process::id());
+    match std::env::var(endpoint::LOCAL_KEY) {
+        Ok(key) if options.local => endpoint::local_name(&key, &place),
+        _ => format!("worker {place}"),
+    }
 }
 
 /// Takes the job and checks that it can be done here.

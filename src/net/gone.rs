@@ -1,0 +1,79 @@
+//! Receivers that went before the peer had opened their channels: what the peer hears when it does.
+//!
+//! # Invariants
+//!
+//! - A name is here at most once, and not while a receiver waits under it.
+//! - No more are kept than channels may be open: of more, the last to go.
+
+use std::collections::VecDeque;
+
+use super::{core::Core, port::Port, shared::Shared};
+use crate::{channel::Reason, wire::Event};
+
+#[derive(Debug, Default)]
+pub(super) struct Gone(VecDeque<(String, Option<Reason>)>);
+
+impl Gone {
+    /// The receiver of `name` has gone; with a reason if it was poisoned.
+    pub(super) fn note(&mut self, name: &str, poison: Option<&Reason>, most: u16) {
+        let _ = self.take(name);
+        while self.0.len() >= usize::from(most) {
+            self.0.pop_front();
+        }
+        self.0.push_back((name.to_owned(), poison.cloned()));
+    }
+
+    /// Whether the last receiver of `name` has gone so, and why. It is forgotten: the peer is told once, and another
+    /// receiver takes its place.
+    pub(super) fn take(&mut self, name: &str) -> Option<Option<Reason>> {
+        let index = self.0.iter().position(|(gone, _)| gone == name)?;
+        self.0.remove(index).map(|(_, poison)| poison)
+    }
+}
+
+impl Shared {
+    /// The pump of a port ends. If the port was a receiver's, and the peer has not opened its channel, that is noted.
+    pub(super) fn note_gone(&self, core: &Core, key: u16, poison: Option<&Reason>) {
+        if let Some(Port::In(port)) = core.port(key)
+            && port.id.is_none()
+            && !port.closed
+        {
+            let most = core.wire.channels_max();
+            self.gone.lock().note(&port.name, poison, most);
+        }
+    }
+
+    /// Whether the peer has opened a channel whose receiver here has gone already. If so, it is told.
+    pub(super) fn is_opened_in_vain(&self, core: &mut Core, event: &Event) -> bool {
+        let Event::Opened(id) = event else {
+            return false;
+        };
+        let name = core.wire.name(*id);
+        let Some(poison) = name.and_then(|name| self.gone.lock().take(name)) else {
+            return false;
+        };
+        match poison {
+            Some(reason) => core.wire.poison_receive(*id, reason.as_str()),
+            None => core.wire.close_receive(*id),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_once_and_as_many_as_are_allowed() {
+        let mut gone = Gone::default();
+        gone.note("a", None, 2);
+        gone.note("b", None, 2);
+        gone.note("a", Some(&"broken".into()), 2);
+        gone.note("c", None, 2);
+        assert_eq!(gone.take("b"), None);
+        assert_eq!(gone.take("a"), Some(Some("broken".into())));
+        assert_eq!(gone.take("a"), None);
+        assert_eq!(gone.take("c"), Some(None));
+    }
+}
