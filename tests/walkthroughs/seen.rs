@@ -64,9 +64,8 @@ fn process(word: &str) -> Option<(&str, &str)> {
 fn timeless(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
-        let (bare, end) = match word.trim_end_matches([';', ',', ':', ')']) {
-            bare => (bare, &word[bare.len()..]),
-        };
+        let bare = word.trim_end_matches([';', ',', ':', ')']);
+        let end = &word[bare.len()..];
         let is_unit = matches!(bare, "ms" | "s" | "min" | "h");
         match words.last_mut() {
             Some(last) if is_unit && is_number(last) => {
