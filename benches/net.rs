@@ -1,4 +1,4 @@
-//! Channels over TCP beside bare sockets, ZeroMQ and nng, interleaved, as one table for each row: see `src/bench/links`.
+//! Channels over TCP beside bare sockets, `ZeroMQ` and `nng`, interleaved, as one table for each row: see `src/bench/links`.
 //!
 //! ```text
 //! cargo bench --features bench,net --bench net                          every row, 7 rounds
@@ -23,7 +23,7 @@ use std::{
 
 use handover::bench::links::{
     Contender, Library, Means, NoLibrary, Order, Plan, Programs, Row, Side, contenders, find,
-    measure, picture, table,
+    keep_apart, measure, picture, table,
 };
 
 /// The longest that one run may take.
@@ -68,6 +68,7 @@ fn play(arguments: &[String], works: bool) -> Result<(), Failure> {
     let (Means::Here(play) | Means::Tls(play)) = contender.means else {
         return Err("that is a program of its own".into());
     };
+    keep_apart(&order, &side)?;
     let certificates = Programs::certificates_here(&contender);
     if let Some(record) = play(&contender, &order, &side, certificates.as_deref())? {
         println!("{}", serde_json::to_string(&record)?);

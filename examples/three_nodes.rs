@@ -18,7 +18,8 @@
 //! ```
 //!
 //! With `slow` behind it the store takes its time, and with `greedy` the waiter takes no bill before he has given more and
-//! more orders: then each waits for the next, on three machines, and no program alone can know. To look at it:
+//! more orders: then each waits for the next, on three machines. No program alone can know that; together they find it,
+//! and each says so. To look at it:
 //!
 //! ```text
 //! handover graph --connect 127.0.0.1:7101 127.0.0.1:7102 127.0.0.1:7103
@@ -110,7 +111,7 @@ fn options() -> Result<Options, AnyError> {
 fn node(name: &str, listen: &str, others: &[&str], options: &Options) -> Result<(), AnyError> {
     if options.is_a_part {
         std::thread::spawn(|| {
-            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            wait_for_the_end_of_input();
             std::process::exit(0);
         });
     }
@@ -194,7 +195,11 @@ async fn run(name: &str, listen: &str, others: &[&str], options: &Options) -> Re
             net.process("keeper", (needs, bills), keeper);
         }
     }
-    net.run_async().await.map_err(|error| error.to_string())?;
+    if let Err(error) = net.run_async().await {
+        eprintln!("{name}: {error}");
+        // What there was to see is shown to whoever looks, until the time is over.
+        std::future::pending::<()>().await;
+    }
     Ok(())
 }
 
@@ -214,6 +219,11 @@ async fn admit(listener: Listener, node: Node, arrived: Sender<Link>) {
     }
 }
 
+/// Until whoever has started this program has ended, or wants it to end.
+fn wait_for_the_end_of_input() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
 /// Dials a program that may not be there yet.
 async fn dial(address: &str, config: &Config) -> Result<Link, NetError> {
     loop {
@@ -228,7 +238,7 @@ async fn dial(address: &str, config: &Config) -> Result<Link, NetError> {
 struct Part {
     child: Child,
     /// Closed once this program has ended, however that was.
-    _alive: Option<ChildStdin>,
+    alive: Option<ChildStdin>,
     address: String,
 }
 
@@ -249,7 +259,7 @@ fn start(name: &str, others: &[&str], options: &Options) -> Result<Part, AnyErro
     let mut child = child.spawn()?;
     let output = child.stdout.take().ok_or("it was asked for")?;
     let mut part = Part {
-        _alive: child.stdin.take(),
+        alive: child.stdin.take(),
         child,
         address: String::new(),
     };
@@ -259,7 +269,7 @@ fn start(name: &str, others: &[&str], options: &Options) -> Result<Part, AnyErro
     let (_, address) = said
         .split_once(" listens at ")
         .ok_or("it does not listen")?;
-    part.address = address.to_owned();
+    address.clone_into(&mut part.address);
     println!("{said}");
     Ok(part)
 }
@@ -275,8 +285,17 @@ fn all(options: &Options) -> Result<(), AnyError> {
         "look at them: handover graph --connect {}",
         addresses.join(" ")
     );
+    let alive: Vec<_> = parts.iter_mut().map(|part| part.alive.take()).collect();
+    let mut alive = Some(alive);
+    if options.is_a_part {
+        let alive = alive.take();
+        std::thread::spawn(move || {
+            wait_for_the_end_of_input();
+            // They end, and so does this.
+            drop(alive);
+        });
+    }
     for part in &mut parts {
-        // The first that ends lets the others end.
         part.child.wait()?;
     }
     Ok(())

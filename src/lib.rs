@@ -78,6 +78,11 @@ pub struct GuideToActors;
 #[doc = include_str!("../docs/guide/remote.md")]
 pub struct GuideToRemoteChannels;
 
+/// The examples of the guide's page on systems of several programs, likewise.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../docs/guide/graph.md")]
+pub struct GuideToGraphs;
+
 /// And those of the guide's page on observing.
 #[cfg(all(doctest, feature = "observe"))]
 #[doc = include_str!("../docs/guide/observe.md")]

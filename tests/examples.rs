@@ -1,10 +1,12 @@
 //! The examples run, and what they print is true.
 
+mod cargo;
+
 use std::{
     fs,
     io::Read,
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -22,29 +24,13 @@ static RUNS: Mutex<()> = Mutex::new(());
 /// Runs an example of this package; returns its standard output.
 fn run(example: &str, arguments: &[&str]) -> String {
     let _runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["run", "--quiet", "--example", example]);
-    if NET.contains(&example) {
-        // Those of this build, so that nothing is built twice.
-        let all = cfg!(all(
-            feature = "cli",
-            feature = "bench",
-            feature = "observe",
-            feature = "tracing"
-        ));
-        command.args(if all {
-            &["--all-features"][..]
-        } else {
-            &["--features", "net"]
-        });
-    }
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    let mut child = command
-        .arg("--")
+    let features: &[&str] = if NET.contains(&example) {
+        &["net"]
+    } else {
+        &[]
+    };
+    let mut child = cargo::example(example, features)
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -5,11 +5,13 @@
 #[allow(dead_code, reason = "not each test needs all of it")]
 mod web;
 
+mod cargo;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -576,15 +578,8 @@ struct Example {
 
 impl Example {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--quiet", "--features", "observe", "--example"]);
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
-        let mut child = command
-            .args(["observed", "--"])
+        let mut child = cargo::example("observed", &["observe"])
             .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

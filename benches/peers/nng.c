@@ -1,13 +1,15 @@
 /* nng's part of benches/net.rs: req to rep.
  *
  *   nng version
- *   nng round-trip COUNT     a line of JSON, as src/bench/links/record.rs reads it
+ *   nng ROW COUNT     a line of JSON, as src/bench/links/record.rs reads it
  *
  * The worker is a process of its own, made before nng has threads. */
+#define _GNU_SOURCE
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,19 @@ static void need(int holds, const char *what) {
         fprintf(stderr, "nng: %s failed\n", what);
         exit(1);
     }
+}
+
+/* Keeps this process to the processor with that number among those that it may use. */
+static void keep_to(int number) {
+    cpu_set_t all, mine;
+    need(sched_getaffinity(0, sizeof all, &all) == 0, "sched_getaffinity");
+    CPU_ZERO(&mine);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &all) && number-- == 0) {
+            CPU_SET(cpu, &mine);
+        }
+    }
+    need(sched_setaffinity(0, sizeof mine, &mine) == 0, "sched_setaffinity");
 }
 
 static uint64_t now(void) {
@@ -61,8 +76,9 @@ int main(int argc, char **argv) {
         return 0;
     }
     uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
-    if (count == 0 || strcmp(argv[1], "round-trip") != 0) {
-        fprintf(stderr, "usage: nng round-trip COUNT\n");
+    int is_apart = argc == 3 && strcmp(argv[1], "round-trip-apart") == 0;
+    if (count == 0 || !(is_apart || strcmp(argv[1], "round-trip") == 0)) {
+        fprintf(stderr, "usage: nng ROW COUNT\n");
         return 2;
     }
     int ends[2];
@@ -70,8 +86,14 @@ int main(int argc, char **argv) {
     pid_t child = fork();
     need(child >= 0, "fork");
     if (child == 0) {
+        if (is_apart) {
+            keep_to(1);
+        }
         reply(ends[0]);
         return 0;
+    }
+    if (is_apart) {
+        keep_to(0);
     }
     nng_socket socket;
     nng_listener listener;
@@ -96,9 +118,9 @@ int main(int argc, char **argv) {
     size_t length = 0;
     need(nng_send(socket, "", 0, 0) == 0 && nng_recv(socket, &begun, &length, 0) == 0, "the end");
     qsort(times, count, sizeof *times, ascending);
-    printf("{\"row\":\"round-trip\",\"contender\":\"nng\",\"count\":%llu,\"ns_per\":%.3f,"
+    printf("{\"row\":\"%s\",\"contender\":\"nng\",\"count\":%llu,\"ns_per\":%.3f,"
            "\"ns_p50\":%llu.0,\"ns_p99\":%llu.0,\"ns_p999\":%llu.0}\n",
-           (unsigned long long)count, (double)elapsed / (double)count,
+           argv[1], (unsigned long long)count, (double)elapsed / (double)count,
            (unsigned long long)times[(count - 1) / 2],
            (unsigned long long)times[(count - 1) * 99 / 100],
            (unsigned long long)times[(count - 1) * 999 / 1000]);

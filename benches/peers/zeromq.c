@@ -4,6 +4,8 @@
  *   zeromq ROW COUNT     a line of JSON, as src/bench/links/record.rs reads it
  *
  * The workers are processes of their own, made before there is any context. */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,19 @@ static void need(int holds, const char *what) {
         fprintf(stderr, "zeromq: %s failed: %s\n", what, zmq_strerror(zmq_errno()));
         exit(1);
     }
+}
+
+/* Keeps this process to the processor with that number among those that it may use. */
+static void keep_to(int number) {
+    cpu_set_t all, mine;
+    need(sched_getaffinity(0, sizeof all, &all) == 0, "sched_getaffinity");
+    CPU_ZERO(&mine);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &all) && number-- == 0) {
+            CPU_SET(cpu, &mine);
+        }
+    }
+    need(sched_setaffinity(0, sizeof mine, &mine) == 0, "sched_setaffinity");
 }
 
 static uint64_t now(void) {
@@ -91,7 +106,7 @@ static void work(int pipe_end, int type, unsigned char self, int in_advance) {
     closed(socket, context);
 }
 
-static void round_trips(void *socket, uint64_t count) {
+static void round_trips(void *socket, const char *row, uint64_t count) {
     uint64_t *times = calloc(count, sizeof *times), begun = 0, warm_up = 200;
     need(times != NULL, "calloc");
     for (uint64_t n = 0; n < warm_up + count; n++) {
@@ -103,7 +118,7 @@ static void round_trips(void *socket, uint64_t count) {
             times[n - warm_up] = now() - from;
         }
     }
-    report("round-trip", count, now() - begun, times);
+    report(row, count, now() - begun, times);
     need(zmq_send(socket, "", 0, 0) == 0 && zmq_recv(socket, times, 8, 0) == 0, "the end");
     free(times);
 }
@@ -174,7 +189,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: zeromq ROW COUNT\n");
         return 2;
     }
-    int is_trip = strcmp(argv[1], "round-trip") == 0, is_req = strcmp(argv[1], "unit") == 0;
+    int is_apart = strcmp(argv[1], "round-trip-apart") == 0;
+    int is_trip = is_apart || strcmp(argv[1], "round-trip") == 0, is_req = strcmp(argv[1], "unit") == 0;
     int workers = is_trip ? 1 : WORKERS, in_advance = is_req ? 1 : GRANT;
     int ends[WORKERS][2];
     for (int worker = 0; worker < workers; worker++) {
@@ -183,6 +199,9 @@ int main(int argc, char **argv) {
         need(child >= 0, "fork");
         if (child == 0) {
             close(ends[worker][1]);
+            if (is_apart) {
+                keep_to(1);
+            }
             if (is_trip) {
                 reply(ends[worker][0]);
             } else {
@@ -191,6 +210,9 @@ int main(int argc, char **argv) {
             exit(0);
         }
         close(ends[worker][0]);
+    }
+    if (is_apart) {
+        keep_to(0);
     }
     void *context = zmq_ctx_new();
     void *socket = zmq_socket(context, is_trip ? ZMQ_REQ : ZMQ_ROUTER);
@@ -202,7 +224,7 @@ int main(int argc, char **argv) {
         need(write(ends[worker][1], endpoint, strlen(endpoint)) > 0, "write");
     }
     if (is_trip) {
-        round_trips(socket, count);
+        round_trips(socket, argv[1], count);
     } else {
         units(socket, argv[1], count, in_advance, is_req);
     }

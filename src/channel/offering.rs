@@ -7,7 +7,7 @@
 //!
 //! - An offer hangs among the senders only while a receiver waits there, or was woken and has not looked yet. Whichever
 //!   receiver is the last to leave dismisses the offers ([`Locked::no_longer_wanted`]).
-//! - Each offer that has begun is counted at its channel until its future is done or dropped.
+//! - Each offer that was not taken at once is counted at its channel until its future is done or dropped.
 
 use std::{
     fmt,
@@ -265,9 +265,6 @@ impl<T> Core<T> {
             waiter.set_stage(closed);
             return Poll::Ready(self.send_outcome(waiter).map_err(Into::into));
         }
-        if !std::mem::replace(is_counted, true) {
-            locked.state.add_offer();
-        }
         // SAFETY: idle, so no peer may look at it.
         match locked.give(unsafe { waiter.take_its_message() }, None) {
             Ok(taker) => {
@@ -278,6 +275,9 @@ impl<T> Core<T> {
             }
             // SAFETY: as above.
             Err(message) => unsafe { waiter.put_message(message) },
+        }
+        if !std::mem::replace(is_counted, true) {
+            locked.state.add_offer();
         }
         locked.wait(Role::Sender, waiter, wake);
         let notified = ToWake::flatten(locked.notify_poller(None));

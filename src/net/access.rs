@@ -3,6 +3,7 @@
 use super::{
     ends::{ENDS, shared_name},
     node::SNAPSHOT,
+    waits::WAITS,
 };
 
 /// In which direction messages go on a channel.
@@ -102,7 +103,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn allows(&self, direction: Direction, channel: &str) -> bool {
         // Whoever asks for an end is told whether he may have it; a snapshot is given by a node alone, which has joined.
-        let is_asking = channel == ENDS || channel == SNAPSHOT;
+        let is_asking = [ENDS, SNAPSHOT, WAITS].contains(&channel);
         self.access.as_ref().is_none_or(|access| {
             is_asking || access.allows(&self.peer, direction, shared_name(channel))
         })

@@ -55,6 +55,10 @@ pub(super) struct Orders {
     pub(super) handles_gone: bool,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is so or not, by itself"
+)]
 pub(super) struct Core {
     pub(super) wire: WireLink,
     pub(super) orders: Orders,
@@ -68,7 +72,7 @@ pub(super) struct Core {
     /// See [`WireLink::may_take`]; by the driver's clock.
     pub(super) may_take: bool,
     pub(super) ports: Vec<Option<Port>>,
-    /// As `ports`. An entry is empty also while its pump is being polled.
+    /// As `ports`: pumps that were not polled yet. Later the driver has them.
     pub(super) pumps: Vec<Option<Pump>>,
     pub(super) sends: Routes,
     pub(super) receives: Routes,

@@ -1,7 +1,8 @@
 //! The driver: the one task of a link. It owns the socket and polls the pumps.
 //!
-//! Each turn polls the pumps that were marked, writes what follows from that once, and reads once. So what one
-//! wake-up brings about on several channels leaves in one write, and writing never starves reading.
+//! Each turn reads once, polls the pumps that were marked, and writes what follows from that once. So what one wake-up
+//! brings about on several channels leaves in one write, and writing never starves reading. What a turn costs is in the
+//! time of every message: whatever seldom happens is looked for only where it may have happened.
 
 use std::{
     future::Future,
@@ -21,6 +22,7 @@ use tokio::{
 use super::{
     admission::Place,
     config::Config,
+    core::Pump,
     end::LinkEnd,
     handshake::last_word,
     road::{AtTheDoor, Dialing, Road},
@@ -28,8 +30,15 @@ use super::{
     socket,
     tls::Stream,
 };
-use crate::wire::Goodbye;
+use crate::{
+    channel::{self, Sleep as Alarm},
+    wire::Goodbye,
+};
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is so or not, by itself"
+)]
 pub(super) struct Driver {
     shared: Arc<Shared>,
     /// The connection; `None` while the session waits for the next one.
@@ -49,11 +58,21 @@ pub(super) struct Driver {
     /// Where the wire's time begins.
     began: Instant,
     /// When the wire wants to be told the time, or earlier: it is set only when it has gone off, so that a message
-    /// costs no setting of a timer.
-    alarm: Pin<Box<Sleep>>,
+    /// costs no setting of a timer. It is polled when it is set and when its time has come, for this is always the same
+    /// task. Not a timer of tokio's, with which each wait for a socket would be one with a timeout.
+    alarm: Alarm,
+    alarm_at: Duration,
     alarm_is_off: bool,
+    /// As the wire said when it was last told the time.
+    may_take: bool,
+    /// There may be orders, or another connection.
+    called: bool,
     /// Bytes may have been read of which the events were not looked at.
     unheard: bool,
+    /// A pump may be marked, or there may be something to write.
+    stirred: bool,
+    /// By key. Where one is missing, it was not polled yet, and may be in the core.
+    pumps: Vec<Option<Pump>>,
     /// Held for as long as the connection lasts.
     place: Option<Place>,
 }
@@ -88,9 +107,14 @@ impl Driver {
             crowd_max: config.connections_max.saturating_mul(2),
             parting: None,
             began: Instant::now(),
-            alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm: channel::sleep(Duration::ZERO),
+            alarm_at: Duration::ZERO,
             alarm_is_off: false,
+            may_take: true,
+            called: true,
             unheard: true,
+            stirred: true,
+            pumps: Vec::new(),
             place,
         }
     }
@@ -98,9 +122,16 @@ impl Driver {
     /// Tells the wire the time.
     fn tick(&mut self, context: &mut Context<'_>) {
         let now = self.began.elapsed();
-        let over = self.shared.tick(now);
-        self.alarm_is_off |= self.alarm.as_mut().poll(context).is_ready();
-        self.unheard |= over;
+        self.note_time(now);
+        if now >= self.alarm_at && !self.alarm_is_off {
+            self.alarm_is_off = Pin::new(&mut self.alarm).poll(context).is_ready();
+        }
+    }
+
+    fn note_time(&mut self, now: Duration) {
+        let ticked = self.shared.tick(now);
+        self.may_take = ticked.may_take;
+        self.unheard |= ticked.is_over;
     }
 
     /// Sets the alarm anew if it has gone off. Returns whether it has gone off again already.
@@ -111,30 +142,45 @@ impl Driver {
         let Some(at) = self.shared.with(|core| core.wire.deadline()) else {
             return false;
         };
-        self.alarm_is_off = false;
-        self.alarm.as_mut().reset((self.began + at).into());
-        self.tick(context);
+        self.alarm_at = at;
+        self.alarm = channel::sleep_until(self.began + at);
+        self.alarm_is_off = Pin::new(&mut self.alarm).poll(context).is_ready();
+        self.note_time(self.began.elapsed());
+        // A sign of life may be due.
+        self.stirred = true;
         self.alarm_is_off
     }
 
     /// Returns whether there may be more to do at once.
     fn turn(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
-        self.look_out(context)?;
+        let called = std::mem::take(&mut self.called);
+        self.look_out(context, called)?;
         if std::mem::take(&mut self.unheard) {
             self.hear()?;
         }
-        self.obey()?;
-        self.shared.poll_pumps();
-        let wrote = self.write(context)?;
-        self.conclude(context)?;
-        let read = self.read(context)?;
-        if read && !self.shared.may_take() {
-            self.tick(context);
+        if called {
+            self.obey()?;
         }
-        ControlFlow::Continue(wrote || read || std::mem::take(&mut self.undialed))
+        let read = self.read(context)?;
+        if read && !self.may_take {
+            self.note_time(self.began.elapsed());
+        }
+        if std::mem::take(&mut self.unheard) {
+            self.hear()?;
+        }
+        let more = if std::mem::take(&mut self.stirred) {
+            self.shared.poll_pumps(&mut self.pumps);
+            self.write(context)?
+        } else {
+            false
+        };
+        self.stirred = more;
+        self.conclude(context)?;
+        ControlFlow::Continue(more || read || self.unheard || std::mem::take(&mut self.undialed))
     }
 
     fn hear(&mut self) -> ControlFlow<LinkEnd> {
+        self.stirred = true;
         let end = match self.shared.hear() {
             Heard::Nothing => return ControlFlow::Continue(()),
             Heard::Resumed => {
@@ -181,8 +227,8 @@ impl Driver {
     // ---- The next connection ----
 
     /// Looks whether the next connection is there, or is of no use.
-    fn look_out(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd> {
-        if let Some(next) = self.shared.with(|core| core.door.take()) {
+    fn look_out(&mut self, context: &mut Context<'_>, called: bool) -> ControlFlow<LinkEnd> {
+        if called && let Some(next) = self.shared.with(|core| core.door.take()) {
             self.open_the_door(next);
         }
         if let Some(dialing) = &mut self.dialing
@@ -203,7 +249,7 @@ impl Driver {
         if self.stream.is_some()
             && self.greeting.is_none()
             && !matches!(self.road, Road::None)
-            && !self.shared.may_take()
+            && !self.may_take
         {
             return self
                 .lost(io::ErrorKind::TimedOut.into())
@@ -234,7 +280,7 @@ impl Driver {
                 self.stream = Some(stream);
                 self.place = place;
                 // It has just been heard of.
-                self.shared.tick(self.began.elapsed());
+                self.note_time(self.began.elapsed());
             }
             // An old one that comes late, or no one's: what is there is not touched.
             Err(mut refused) => {
@@ -286,7 +332,8 @@ impl Driver {
             shut: false,
         });
         // Before the goodbye, which lets the wire forget what could still be settled.
-        self.shared.part(end);
+        self.shared.part(end, &mut self.pumps);
+        self.stirred = true;
         self.shared.with(|core| core.wire.goodbye(goodbye));
     }
 
@@ -311,7 +358,7 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    /// Writes once; returns whether the socket took something.
+    /// Writes once; returns whether there is more to write, if the socket has not said that it is full.
     fn write(&mut self, context: &mut Context<'_>) -> ControlFlow<LinkEnd, bool> {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
@@ -323,15 +370,15 @@ impl Driver {
                 return Poll::Pending;
             }
             let written = stream.poll_write(context, bytes);
-            if let Poll::Ready(Ok(count)) = written {
+            written.map_ok(|count| {
                 core.wire.wrote(count);
-            }
-            written
+                (count, !core.wire.output().is_empty())
+            })
         });
         match written {
             Poll::Pending => ControlFlow::Continue(false),
-            Poll::Ready(Ok(0)) => self.lost(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(_)) => ControlFlow::Continue(true),
+            Poll::Ready(Ok((0, _))) => self.lost(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok((_, more))) => ControlFlow::Continue(more),
             Poll::Ready(Err(error)) => self.lost(error),
         }
     }
@@ -348,11 +395,11 @@ impl Driver {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
         };
-        if !stream.may_be_read(context) {
-            return ControlFlow::Continue(false);
-        }
-        let stream = Pin::new(stream);
         let read = self.shared.with(|core| {
+            if !core.wire.has_input_room() && !stream.may_be_read(context) {
+                return Poll::Pending;
+            }
+            let stream = Pin::new(stream);
             let mut buffer = ReadBuf::new(core.wire.input());
             let polled = stream.poll_read(context, &mut buffer);
             let count = buffer.filled().len();
@@ -368,6 +415,11 @@ impl Driver {
             }
             Poll::Ready(Err(error)) => self.lost(error),
         }
+    }
+
+    /// Ends the link: see [`Shared::finish`].
+    fn finish(&mut self, end: LinkEnd) {
+        self.shared.finish(end, std::mem::take(&mut self.pumps));
     }
 
     /// The connection is gone. The session waits for the next one; if the link is to end anyway, not for long.
@@ -394,6 +446,7 @@ impl Driver {
             parting.shut = false;
         }
         self.shared.disconnected();
+        self.stirred = true;
         self.dial();
         ControlFlow::Continue(true)
     }
@@ -404,21 +457,26 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
-        driver.shared.wakes.rise();
+        driver.called |= driver.shared.wakes.rise();
+        driver.stirred = true;
         driver.tick(context);
         loop {
             match driver.turn(context) {
                 ControlFlow::Break(end) => {
-                    driver.shared.finish(end);
+                    driver.finish(end);
                     return Poll::Ready(());
                 }
                 ControlFlow::Continue(true) => {}
                 ControlFlow::Continue(false) => {
-                    if driver.set_alarm(context) {
+                    if driver.set_alarm(context) || driver.unheard {
                         continue;
                     }
-                    if driver.shared.wakes.sleep(context.waker()) {
-                        return Poll::Pending;
+                    match driver.shared.wakes.sleep(context.waker()) {
+                        Ok(()) => return Poll::Pending,
+                        Err(called) => {
+                            driver.called |= called;
+                            driver.stirred = true;
+                        }
                     }
                 }
             }
@@ -429,6 +487,6 @@ impl Future for Driver {
 impl Drop for Driver {
     /// However the task ends, also when its runtime is shut down, what is under way gets its verdict.
     fn drop(&mut self) {
-        self.shared.finish(LinkEnd::Aborted);
+        self.finish(LinkEnd::Aborted);
     }
 }

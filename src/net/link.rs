@@ -196,7 +196,8 @@ impl Link {
 
     /// Opens `channel` to receive on.
     ///
-    /// The receiver is an ordinary one whose sender is the link. Nothing crosses the link until it waits.
+    /// The receiver is an ordinary one whose sender is the link. Nothing crosses the link until it waits, or
+    /// [grants](Receiver::grant).
     ///
     /// When all clones are dropped the channel is closed, and the far senders are disconnected; also if the far end
     /// asks for it only then, once, unless it was opened here again meanwhile. When the far senders are dropped, or the

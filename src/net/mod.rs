@@ -60,6 +60,13 @@
 //! When a local receiver waits, the link grants one message. If that receive is then dropped, the grant stands, and at
 //! most that one message may cross. Nobody waits for it, so it is *declined*: its sender waits on as if it had never
 //! crossed, and an alternation that sent it looks at all its guards again. Nothing waits in a link for somebody to come.
+//!
+//! # Credit
+//!
+//! What a receiver [grants](crate::channel::Receiver::grant), its link grants the peer, up to 64 messages at a time. So
+//! many sends complete when the message is within the grant, as inside one process, and none of them waits for the round
+//! trip of the one before. A credit that is [revoked](crate::channel::Receiver::revoke) stands with the peer: what comes
+//! for it is declined. Without a grant nothing is ahead of the take.
 
 mod access;
 mod admission;
@@ -78,6 +85,7 @@ mod message;
 mod node;
 mod port;
 mod pump;
+mod pumping;
 mod road;
 mod shared;
 mod socket;

@@ -44,6 +44,10 @@ impl OutPort {
 
 /// An end that hands messages from the peer to local receivers.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that is so or not, by itself"
+)]
 pub(super) struct InPort {
     pub(super) name: String,
     /// What messages are received here.

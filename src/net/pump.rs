@@ -187,7 +187,7 @@ impl<M: Message> Arrival<'_, M> {
     /// Hands the message to the local receivers. `None` says that nobody took it, and nobody will: the channel is closed
     /// here, or the link ends.
     async fn hand_over(&self, bytes: &Bytes) -> Option<Settlement> {
-        let message = match message::decode(bytes) {
+        let mut message = match message::decode(bytes) {
             Ok(message) => message,
             Err(error) => {
                 let what = unreadable::<M>("decoded", &error);
@@ -195,31 +195,16 @@ impl<M: Message> Arrival<'_, M> {
                 return Some(Settlement::Returned);
             }
         };
-        let mut message = message;
-        if let Poll::Ready(may) = self.shared.may_be_taken(self.key, self.sequence) {
-            if let Err(settlement) = may {
-                return settlement;
-            }
-            // Within credit, or by a thread that waits.
-            match self.target.try_send(message) {
-                Ok(()) => return Some(Settlement::Taken),
-                Err(error) => message = error.into_inner(),
-            }
-        }
-        let _held_up = HeldUp::new(self.shared, self.key);
-        self.offer_on(message).await
-    }
-
-    /// Offers the message to the local receivers that wait, until it is known what became of it.
-    async fn offer_on(&self, mut message: M) -> Option<Settlement> {
+        let mut hold_up = HoldUp::new(self);
         loop {
-            if let Err(settlement) = self.until_it_may_be_taken().await {
+            if let Err(settlement) = self.until_it_may_be_taken(&mut hold_up).await {
                 return settlement;
             }
-            match self.offer(message).await {
+            match self.offer(message, &mut hold_up).await {
                 Offered::Settled(settlement) => return settlement,
                 Offered::TakenBack(back) => message = back,
                 Offered::Unwanted(back) => {
+                    hold_up.begin();
                     if !self.is_awaited().await {
                         return Some(Settlement::Declined);
                     }
@@ -231,13 +216,25 @@ impl<M: Message> Arrival<'_, M> {
 
     /// Waits while nothing of the peer may be taken. What the message comes to if the sender has it back meanwhile, or
     /// the link ends.
-    async fn until_it_may_be_taken(&self) -> Result<(), Option<Settlement>> {
-        poll_fn(|_| self.shared.may_be_taken(self.key, self.sequence)).await
+    async fn until_it_may_be_taken(
+        &self,
+        hold_up: &mut HoldUp<'_>,
+    ) -> Result<(), Option<Settlement>> {
+        poll_fn(|_| {
+            let may = self.shared.may_be_taken(self.key, self.sequence);
+            if may.is_pending() {
+                hold_up.begin();
+            }
+            may
+        })
+        .await
     }
 
-    async fn offer(&self, message: M) -> Offered<M> {
+    async fn offer(&self, message: M, hold_up: &mut HoldUp<'_>) -> Offered<M> {
         let mut offer = pin!(self.target.offer_async(message));
         let regret = poll_fn(|_| {
+            // Nobody has taken it at once.
+            hold_up.begin();
             let may = self.shared.may_be_taken(self.key, self.sequence);
             ready_if(may != Poll::Ready(Ok(())))
         });
@@ -290,22 +287,34 @@ impl<M: Message> Arrival<'_, M> {
     }
 }
 
-/// While it is there, no message waits behind one that nobody has taken at once.
-struct HeldUp<'a> {
+/// From when it begins until it is dropped, no message waits behind one that nobody has taken at once.
+struct HoldUp<'a> {
     shared: &'a Shared,
     key: u16,
+    has_begun: bool,
 }
 
-impl<'a> HeldUp<'a> {
-    fn new(shared: &'a Shared, key: u16) -> Self {
-        shared.hold_up(key, true);
-        Self { shared, key }
+impl<'a> HoldUp<'a> {
+    fn new<M>(arrival: &Arrival<'a, M>) -> Self {
+        Self {
+            shared: arrival.shared,
+            key: arrival.key,
+            has_begun: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.shared.hold_up(self.key, true);
+        }
     }
 }
 
-impl Drop for HeldUp<'_> {
+impl Drop for HoldUp<'_> {
     fn drop(&mut self) {
-        self.shared.hold_up(self.key, false);
+        if self.has_begun {
+            self.shared.hold_up(self.key, false);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ struct State {
     sleeper: Option<Waker>,
     /// The driver was asked to look around, and has not.
     called: bool,
+    /// The pump that is being polled.
+    polled: Option<u16>,
 }
 
 impl Wakes {
@@ -48,38 +50,42 @@ impl Wakes {
         }
     }
 
-    /// Whether a pump is to be polled.
-    pub(super) fn is_marked(&self, key: u16) -> bool {
-        self.state.lock().ready.contains(key)
+    /// Whether a pump waits: it is not to be polled, nor is it being polled.
+    pub(super) fn is_at_rest(&self, key: u16) -> bool {
+        let state = self.state.lock();
+        !state.ready.contains(key) && state.polled != Some(key)
     }
 
-    /// The next pump to be polled.
+    /// The next pump to be polled; the one before has been.
     pub(super) fn pop(&self) -> Option<u16> {
-        self.state.lock().ready.pop_next()
+        let mut state = self.state.lock();
+        state.polled = state.ready.pop_next();
+        state.polled
     }
 
-    /// Says that the driver is awake: nobody needs to wake it.
-    pub(super) fn rise(&self) {
+    /// Says that the driver is awake: nobody needs to wake it. Returns whether it was called.
+    pub(super) fn rise(&self) -> bool {
         let mut state = self.state.lock();
         let old = state.sleeper.take();
-        state.called = false;
+        let called = std::mem::take(&mut state.called);
         drop(state);
         drop(old);
+        called
     }
 
-    /// Lets the driver sleep until `waker` is woken; returns false if there is something to do first.
-    pub(super) fn sleep(&self, waker: &Waker) -> bool {
+    /// Lets the driver sleep until `waker` is woken; if there is something to do first, returns whether it was called.
+    pub(super) fn sleep(&self, waker: &Waker) -> Result<(), bool> {
         // Cloned before the lock, for it is foreign code.
         let waker = waker.clone();
         let mut state = self.state.lock();
         if state.called || state.ready.has_any() {
-            state.called = false;
+            let called = std::mem::take(&mut state.called);
             drop(state);
             drop(waker);
-            return false;
+            return Err(called);
         }
         state.sleeper = Some(waker);
-        true
+        Ok(())
     }
 
     /// The waker of one pump.

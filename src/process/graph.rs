@@ -64,6 +64,7 @@ impl Seen {
     }
 
     /// How many were found that were woken and have not been looked at since.
+    #[cfg(feature = "net")]
     pub(super) fn stranded(&self) -> usize {
         self.stranded
     }
@@ -128,6 +129,10 @@ impl Op {
 
 /// An accepted send of somebody whom the network does not know, as of a link.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "net"),
+    expect(dead_code, reason = "nobody looks from abroad")
+)]
 pub(super) struct ForeignAccepted {
     pub(super) channel: u32,
     /// Who holds its message, if that is certain.

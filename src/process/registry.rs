@@ -734,14 +734,18 @@ impl Registry {
         }
     }
 
-    /// Notes a deadlock that ends the run, and ends it.
-    pub(super) fn condemn(&self, deadlock: &Deadlock) {
-        // Its processes are about to be dropped, and with them all that could be seen of it.
+    /// Its processes are about to be dropped, and with them all that could be seen of a deadlock.
+    fn keep_moment(&self, deadlock: &Deadlock) {
         let is_observed = self.is_observed.load(Ordering::Acquire);
         if is_observed && self.last_moment.lock().is_none() {
             let moment = snapshot::of(self, Some(deadlock.clone()));
             self.last_moment.lock().get_or_insert(moment);
         }
+    }
+
+    /// Notes a deadlock that ends the run, and ends it.
+    pub(super) fn condemn(&self, deadlock: &Deadlock) {
+        self.keep_moment(deadlock);
         let is_first = {
             let mut verdict = self.verdict.lock();
             verdict.deadlock.get_or_insert_with(|| deadlock.clone());
@@ -811,6 +815,7 @@ impl Registry {
 
     /// A deadlock will end the run, and whatever fails from now on fails because of it.
     pub(super) fn sentence(&self, deadlock: &Deadlock) {
+        self.keep_moment(deadlock);
         let mut verdict = self.verdict.lock();
         if verdict.failure.is_none() {
             verdict.deadlock.get_or_insert_with(|| deadlock.clone());

@@ -59,6 +59,11 @@ impl Input {
         &mut self.buffer[self.end..]
     }
 
+    /// Whether there is room without an allocation.
+    pub(super) fn has_room(&self) -> bool {
+        !self.filled_up && self.end < self.buffer.len()
+    }
+
     fn grow(&mut self, bytes: usize) {
         let longer = bytes.min(self.limit).max(self.buffer.len());
         self.buffer.reserve_exact(longer - self.buffer.len());

@@ -40,9 +40,12 @@ pub const REASON_BYTES_MAX: usize = 256;
 /// that a channel keeps for them is bounded by it on both sides.
 pub const CREDIT_MESSAGES_MAX: usize = 64;
 
-/// A sender confirms outcomes once so many are owed on a channel: seldom, so that it costs little, and often
-/// enough that three quarters of the window are always of use.
-pub const SETTLED_OWED_MAX: u32 = 16;
+/// A sender confirms outcomes once so many are owed on a channel, with whatever it has to say next: seldom, and in a write
+/// that is made anyway, so that it costs little.
+pub const SETTLED_OWED_MIN: u32 = 16;
+
+/// Once so many are owed it confirms them though it has nothing else to say: half of the window is always of use.
+pub const SETTLED_OWED_MAX: u32 = 32;
 
 /// The shortest lease: some round trips on a bad line.
 pub const LEASE_MIN: Duration = Duration::from_millis(100);

@@ -58,6 +58,12 @@ impl Link {
         self.input.space()
     }
 
+    /// Whether there is room already, so that [`input`](Self::input) allocates nothing.
+    #[must_use]
+    pub fn has_input_room(&self) -> bool {
+        self.input.has_room()
+    }
+
     /// Says that the first `count` bytes of [`input`](Self::input) were read from the socket, at the time of the
     /// last [`tick`](Self::tick).
     pub fn received(&mut self, count: usize) {

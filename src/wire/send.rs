@@ -18,7 +18,7 @@ use super::{
     error::Violation,
     event::{MessageType, Outcome, Settlement},
     frame::{End, Frame},
-    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX},
+    limits::{CHUNK_BYTES_MAX, CREDIT_MESSAGES_MAX, SETTLED_OWED_MAX, SETTLED_OWED_MIN},
     message::{Message, Stage, Withdraw},
     output::Output,
     traffic::Traffic,
@@ -51,6 +51,8 @@ pub(super) struct SendChannel {
     /// How many bytes of the messages here are unsaid.
     bytes_unsaid: u64,
     messages: VecDeque<Message>,
+    /// How many of them are wholly said; those of which something is unsaid come after.
+    said: usize,
     /// A message may be wanted back.
     withdraws: bool,
     /// The last message whose outcome is known.
@@ -82,6 +84,7 @@ impl SendChannel {
             bytes_begun: 0,
             bytes_unsaid: 0,
             messages: VecDeque::new(),
+            said: 0,
             withdraws: false,
             heard: 0,
             owed: 0,
@@ -115,8 +118,7 @@ impl SendChannel {
     /// Whether the bytes of one more message may be kept here: not if they would only wait for bytes that the peer has
     /// to grant to those before.
     fn has_room(&self) -> bool {
-        !self.messages.back().is_some_and(Message::is_waiting)
-            || self.bytes_sent + self.bytes_unsaid < self.bytes_granted
+        self.said == self.messages.len() || self.bytes_sent + self.bytes_unsaid < self.bytes_granted
     }
 
     /// Begins a message; returns its number.
@@ -181,6 +183,7 @@ impl SendChannel {
             Stage::Sent { .. } | Stage::Arrived | Stage::Cut => {}
         }
         self.messages.remove(position);
+        self.said -= 1;
         self.heard = self.heard.max(sequence);
         self.owed = self.owed.saturating_add(1);
         Ok(true)
@@ -212,7 +215,7 @@ impl SendChannel {
         self.revoked = false;
         self.ending.get_or_insert(Ending::Close);
         self.messages.clear();
-        self.bytes_unsaid = 0;
+        self.count_said();
         Ok(())
     }
 
@@ -258,7 +261,7 @@ impl SendChannel {
             }
         }
         self.traffic = Traffic::default();
-        self.count_unsaid();
+        self.count_said();
         self.open_said = false;
         self.resumed = false;
         self.revoked = false;
@@ -311,7 +314,7 @@ impl SendChannel {
                 }
             }
         }
-        self.count_unsaid();
+        self.count_said();
         self.resumed = true;
         self.messages_granted = messages;
         self.bytes_granted = bytes;
@@ -342,23 +345,19 @@ impl SendChannel {
 
     // ---- Saying ----
 
-    /// How many messages are wholly said; those of which something is unsaid come after them.
-    fn said(&self) -> usize {
-        self.messages
-            .partition_point(|message| !message.is_waiting())
-    }
-
     /// The message of which a chunk, or the withdrawal, is to be said next.
     fn waiting(&self) -> Option<&Message> {
-        let last = self.messages.back()?;
-        if last.is_waiting() {
-            self.messages.get(self.said())
-        } else {
-            None
-        }
+        let next = self.messages.get(self.said);
+        debug_assert!(
+            next.is_none_or(Message::is_waiting),
+            "messages are said in their order"
+        );
+        next
     }
 
-    fn count_unsaid(&mut self) {
+    fn count_said(&mut self) {
+        let said = self.messages.iter().take_while(|it| !it.is_waiting());
+        self.said = said.count();
         let unsaid = self.messages.iter().map(Message::unsaid);
         self.bytes_unsaid = unsaid.sum();
     }
@@ -373,9 +372,15 @@ impl SendChannel {
         self.messages.iter().position(wanted)
     }
 
+    /// Whether outcomes are to be confirmed, though there is nothing else to say.
     fn is_settled_due(&self) -> bool {
         let last = self.ending.is_some() && self.messages.is_empty();
         self.owed >= SETTLED_OWED_MAX || (self.owed > 0 && last)
+    }
+
+    /// Whether they are to be confirmed, since something is said anyway.
+    fn is_settled_of_use(&self) -> bool {
+        self.owed >= SETTLED_OWED_MIN || self.is_settled_due()
     }
 
     fn is_close_due(&self) -> bool {
@@ -433,7 +438,7 @@ impl SendChannel {
     pub(super) fn generate(&mut self, channel: u16, output: &mut Output) {
         if self.resumed && self.revoked {
             self.say_revoked(channel, output.buffer());
-        } else if self.is_settled_due() {
+        } else if self.is_settled_of_use() {
             self.say_settled(channel, output.buffer());
         } else if let (true, Some(position)) = (self.resumed, self.to_withdraw()) {
             let message = &mut self.messages[position];
@@ -483,8 +488,7 @@ impl SendChannel {
     fn generate_chunk(&mut self, channel: u16, output: &mut Output) {
         let credit = self.bytes_granted.saturating_sub(self.bytes_sent);
         let credit = usize::try_from(credit).unwrap_or(usize::MAX);
-        let next = self.said();
-        let Some(message) = self.messages.get_mut(next) else {
+        let Some(message) = self.messages.get_mut(self.said) else {
             return;
         };
         let Stage::Waiting { offset, begun } = message.stage else {
@@ -495,6 +499,7 @@ impl SendChannel {
         if message.withdraw != Withdraw::No {
             message.withdraw = Withdraw::Said;
             message.stage = Stage::Cut;
+            self.said += 1;
             self.bytes_unsaid -= left as u64;
             if begun {
                 // It counts as though all of it had been sent, so that both sides count alike.
@@ -515,6 +520,7 @@ impl SendChannel {
         self.bytes_sent += length as u64;
         self.bytes_unsaid -= length as u64;
         message.stage = if length == left {
+            self.said += 1;
             Stage::Sent {
                 end: output.generated(),
             }

@@ -1,8 +1,10 @@
 //! Several nodes, and the picture that is made of them.
 
+use std::thread;
+
 use handover::{
     net::{Goodbye, Hub, Link, Node, NodeSnapshot, System},
-    process::{Doing, In, Network, OrEnd, Out, ProcessSeen},
+    process::{Doing, In, Network, OnDeadlock, OrEnd, Out, ProcessSeen, RunError},
 };
 
 use super::{
@@ -201,4 +203,63 @@ async fn a_hub_s_channel_is_one_whoever_has_its_ends() {
         link.close(Goodbye::done()).await;
     }
     running.into_iter().for_each(Running::end);
+}
+
+/// One node is deadlocked, by itself, and the other waits because of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadlock_at_one_node_is_told_with_the_name_of_the_node() {
+    let (ab, ba) = between("a", "b").await;
+    let mut net_a = Network::new("a");
+    let a = Node::new("a", &net_a);
+    let (up_out, up_in) = net_a.channel::<Slip>("up");
+    let (down_out, down_in) = net_a.channel::<Slip>("down");
+    let news = ab.outlet::<Slip>(&mut net_a, "news").unwrap();
+    // What is sent nobody takes, for both send first.
+    let left = async |(up, down, news): &(Out<Slip>, In<Slip>, Out<Slip>)| {
+        up.send(Slip(1)).await?;
+        down.recv().await?;
+        news.send(Slip(2)).await?;
+        Ok(())
+    };
+    net_a.process("left", (up_out, down_in, news), left);
+    let right = async |(down, up): &(Out<Slip>, In<Slip>)| {
+        down.send(Slip(1)).await?;
+        up.recv().await?;
+        Ok(())
+    };
+    net_a.process("right", (down_out, up_in), right);
+    let mut net_b = Network::new("b");
+    let b = Node::new("b", &net_b);
+    let news = ba.inlet::<Slip>(&mut net_b, "news").unwrap();
+    net_b.process("reader", news, async |news: &In<Slip>| {
+        let _ = news.recv().await;
+        Ok(())
+    });
+    a.join(&ab).unwrap();
+    b.join(&ba).unwrap();
+    let running = Running::start(net_b);
+    // As long as somebody may go on it is not the end of the run.
+    let (go, told) = tokio::sync::oneshot::channel::<()>();
+    net_a.process("idle", (), async move |(): &()| {
+        let _ = told.await;
+        Ok(())
+    });
+    net_a.on_deadlock(OnDeadlock::Report);
+    let standing = thread::spawn(move || net_a.run());
+    let is_told = |seen: &NodeSnapshot| seen.snapshot.deadlock.is_some();
+    let seen = vec![look_until(&ba, is_told).await, look_until(&ab, waits).await];
+    let system = System::of(seen);
+    let deadlock = system.snapshot.deadlock.as_ref().unwrap();
+    let mut members = deadlock.cycle_names();
+    members.sort_unstable();
+    assert_eq!(members, ["left at a", "right at a"]);
+    assert!(system.to_string().contains("deadlock: "), "{system}");
+    assert_eq!(system.to_dot().matches("penwidth=3").count(), 2);
+    assert_eq!(waits_for(&system, "reader at b"), "left at a");
+    ab.close(Goodbye::done()).await;
+    running.end();
+    drop(go);
+    let end = tokio::task::spawn_blocking(move || standing.join().unwrap());
+    let end = soon("the end", end).await.unwrap();
+    assert!(matches!(end, Err(RunError::Deadlock(_))), "{end:?}");
 }

@@ -45,7 +45,7 @@ fn two_machines_that_send_to_each_other_both_tell_of_it() {
     back.network().process("teller", (down, up), greet);
     let began = Instant::now();
     let running = [front.start(), back.start()];
-    let [(one, at), (other, later)] = running.map(|it| it.deadlock());
+    let [(one, at), (other, later)] = running.map(Running::deadlock);
     assert_eq!(one, other, "all tell the same");
     assert_eq!(one.cycle_names(), ["teller at back", "asker at front"]);
     assert_eq!(one.network, "back, front");

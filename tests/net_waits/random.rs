@@ -27,7 +27,7 @@ const STEPS: usize = 60;
 /// How many networks are made, if `HANDOVER_WAITS_RUNS` does not say.
 const RUNS: u64 = 8;
 
-/// Sebastiano Vigna's SplitMix64.
+/// Sebastiano Vigna's `SplitMix64`.
 struct Random(u64);
 
 impl Random {

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use super::{
     idle, ours, raw,
     record::Record,
@@ -9,7 +12,7 @@ use super::{
 };
 
 /// What a run may fail with.
-pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// One who takes part.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +52,7 @@ impl Contender {
     #[must_use]
     pub fn is_the_measure(&self, row: Row) -> bool {
         match row {
-            Row::RoundTrip | Row::Copy => self.name == "std",
+            Row::RoundTrip | Row::Apart | Row::Copy => self.name == "std",
             Row::Unit | Row::UnitInCredit | Row::Idle => self.name == "tokio",
         }
     }
@@ -82,13 +85,13 @@ pub fn contenders() -> Vec<Contender> {
             "handover-tls",
             "a channel through TLS",
             Means::Tls(ours::play),
-            &[Row::RoundTrip, Row::Idle],
+            &[Row::RoundTrip, Row::Apart, Row::Idle],
         ),
         one(
             "std",
             "sockets, blocking",
             Means::Here(raw::play_blocking),
-            &[Row::RoundTrip, Row::Copy],
+            &[Row::RoundTrip, Row::Apart, Row::Copy],
         ),
         one(
             "tokio",
@@ -100,9 +103,14 @@ pub fn contenders() -> Vec<Contender> {
             "zeromq",
             "REQ/REP; ROUTER to REQ, to DEALER",
             Means::Library,
-            &[Row::RoundTrip, Row::Unit, Row::UnitInCredit],
+            &[Row::RoundTrip, Row::Apart, Row::Unit, Row::UnitInCredit],
         ),
-        one("nng", "req/rep", Means::Library, &[Row::RoundTrip]),
+        one(
+            "nng",
+            "req/rep",
+            Means::Library,
+            &[Row::RoundTrip, Row::Apart],
+        ),
     ]
 }
 
@@ -110,6 +118,43 @@ pub fn contenders() -> Vec<Contender> {
 #[must_use]
 pub fn find(name: &str) -> Option<Contender> {
     contenders().into_iter().find(|other| other.name == name)
+}
+
+/// Keeps this program to one processor, if the row is such: who measures to the first that it may use, and who works, which
+/// inherits that, to the first other.
+///
+/// # Errors
+///
+/// If there is one processor, or the system does not allow it.
+pub fn keep_apart(order: &Order, side: &Side) -> Result<(), Failure> {
+    if order.row != Row::Apart {
+        return Ok(());
+    }
+    if is_kept_to_one_of(*side == Side::Measures) {
+        Ok(())
+    } else {
+        Err("there is no processor for each of both, or it cannot be chosen here".into())
+    }
+}
+
+/// Keeps this program to one processor of those that it may use already, or to another.
+#[cfg(target_os = "linux")]
+fn is_kept_to_one_of(inherited: bool) -> bool {
+    let Ok(all) = sched_getaffinity(None) else {
+        return false;
+    };
+    (0..CpuSet::MAX_CPU)
+        .filter(|cpu| all.is_set(*cpu) == inherited)
+        .any(|cpu| {
+            let mut mine = CpuSet::new();
+            mine.set(cpu);
+            sched_setaffinity(None, &mine).is_ok()
+        })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_kept_to_one_of(_: bool) -> bool {
+    false
 }
 
 /// What the row of memory needs, whoever's connections they are.

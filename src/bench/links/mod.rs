@@ -1,4 +1,4 @@
-//! Channels over TCP: this crate's beside bare sockets, ZeroMQ and nng.
+//! Channels over TCP: this crate's beside bare sockets, `ZeroMQ` and `nng`.
 //!
 //! Who measures and who works are programs of their own, on 127.0.0.1: the Rust contenders in copies of the benchmark,
 //! the C libraries in `benches/peers/*.c`, which fork. Rounds are interleaved as everywhere in [`bench`](super), and
@@ -18,7 +18,7 @@ pub mod table;
 mod watch;
 
 pub use self::{
-    contenders::{Contender, Means, contenders, find},
+    contenders::{Contender, Means, contenders, find, keep_apart},
     library::{Library, NoLibrary},
     program::{Plan, Programs, RowResult, RunError, measure},
     record::Record,

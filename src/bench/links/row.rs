@@ -14,6 +14,9 @@ pub(super) const MIB: usize = 1 << 20;
 pub enum Row {
     /// A message that is confirmed before the next is sent: for ours, a hand-over.
     RoundTrip,
+    /// The same, where each of the two programs has a processor of its own: to wake one that sleeps takes longer than to
+    /// go on on the same, and elsewhere the system decides which of both it is.
+    Apart,
     /// One producer, four workers that have no unit in advance: as many units are under way.
     Unit,
     /// The same, where each worker has granted 64.
@@ -26,8 +29,9 @@ pub enum Row {
 
 impl Row {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RoundTrip,
+        Self::Apart,
         Self::Unit,
         Self::UnitInCredit,
         Self::Copy,
@@ -39,6 +43,7 @@ impl Row {
     pub fn name(self) -> &'static str {
         match self {
             Self::RoundTrip => "round-trip",
+            Self::Apart => "round-trip-apart",
             Self::Unit => "unit",
             Self::UnitInCredit => "unit-64",
             Self::Copy => "copy",
@@ -56,7 +61,7 @@ impl Row {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Self::RoundTrip => "round trip",
+            Self::RoundTrip | Self::Apart => "round trip",
             Self::Unit | Self::UnitInCredit => "unit",
             Self::Copy => "MiB",
             Self::Idle => "connection",
@@ -66,7 +71,7 @@ impl Row {
     /// Whether each unit's own time is told, and not only the time of all.
     #[must_use]
     pub fn has_latencies(self) -> bool {
-        matches!(self, Self::RoundTrip | Self::Unit | Self::UnitInCredit)
+        !matches!(self, Self::Copy | Self::Idle)
     }
 
     /// How many workers take part.
@@ -96,7 +101,7 @@ impl Order {
     /// How many units go before those that are measured.
     pub(super) fn warm_up(&self) -> u64 {
         match self.row {
-            Row::RoundTrip | Row::Unit => 200,
+            Row::RoundTrip | Row::Apart | Row::Unit => 200,
             Row::UnitInCredit => 2000,
             Row::Copy => 8,
             Row::Idle => 50,

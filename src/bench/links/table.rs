@@ -69,6 +69,7 @@ fn described(row: Row) -> String {
             "A message of 8 B that is confirmed before the next is sent, 127.0.0.1, two programs."
                 .into()
         }
+        Row::Apart => "The same, where each program has a processor of its own.".into(),
         Row::Unit => format!(
             "One producer, {WORKERS} workers in programs of their own, none of which has a unit in advance: {WORKERS} \
              units of 8 B are under way."

@@ -92,6 +92,7 @@ fn page(client: &Client, number: usize) -> Result<NodeSnapshot, ConnectError> {
         .fetch()
         .map_err(|error| ConnectError::Failed(error.to_string()))?;
     Ok(NodeSnapshot {
+        abroad: None,
         node: snapshot.network.clone(),
         incarnation: u64::MAX - number as u64,
         snapshot,

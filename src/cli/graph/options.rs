@@ -1,5 +1,6 @@
 //! The command line of `handover graph`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ THE SYSTEM
   look at it. graph looks at all ADDRs at once, and makes one picture of what
   they say: processes as `name at node`, and channels between machines whole.
   A program that serves an observer (serve_observer) is looked at by the
-  address of its page, http://127.0.0.1:7070/. graph only looks.
+  address of its page, http://127.0.0.1:7070/ (give one address of a program,
+  or it is drawn twice). graph only looks.
 
   Every node was looked at a moment earlier or later than the others, so a
   circle in the picture is no proof. What is red was proved to be a deadlock.
@@ -24,7 +26,7 @@ FORMATS
   text  tables, and sentences: what a terminal gets
   dot   for Graphviz: what a pipe gets
   svg   a picture, made by Graphviz (`dot`), which has to be installed. Where
-        it is not, and FILE ends in .svg, the page is written to FILE.html
+        it is not, -o NAME.svg writes the page to NAME.html instead
   html  a page for the browser in one file, which needs nothing else
   json  the nodes, and all of it as one snapshot, with the names of
         `handover top --json`
@@ -107,7 +109,7 @@ impl GraphOptions {
             None if is_terminal => Format::Text,
             None => Format::Dot,
             Some(file) => {
-                let end = file.extension().map(|end| end.to_ascii_lowercase());
+                let end = file.extension().map(OsStr::to_ascii_lowercase);
                 match end.as_deref().and_then(|end| end.to_str()) {
                     Some("dot" | "gv") => Format::Dot,
                     Some("svg") => Format::Svg,

@@ -80,13 +80,18 @@ async fn tell(node: &Node, link: &Link, answers: &Sender<SnapshotText>) -> bool 
             Err(ReadyError::Disconnected) => return has_ended(),
             Err(ReadyError::Poisoned(_)) => return true,
         }
-        let Some(text) = node.0.rest.look(node, answers, limit).await else {
-            continue;
-        };
-        let Some(text) = text else {
-            let why = format!("no snapshot is as short as the {limit} bytes that are accepted");
-            answers.poison(why);
-            return true;
+        let text = match node.0.rest.look(node, answers, limit).await {
+            Look::Text(text) => text,
+            Look::Unwanted => continue,
+            Look::TooLong => {
+                let why = format!("no snapshot is as short as the {limit} bytes that are accepted");
+                answers.poison(why);
+                return true;
+            }
+            Look::Failed => {
+                answers.poison("the node has failed to look at itself");
+                return true;
+            }
         };
         match answers.offer_async(SnapshotText(text)).await {
             Err(OfferError::Disconnected(_)) => return has_ended(),
@@ -97,28 +102,37 @@ async fn tell(node: &Node, link: &Link, answers: &Sender<SnapshotText>) -> bool 
     }
 }
 
+/// What came of a look.
+enum Look {
+    Text(Bytes),
+    /// Nobody waits for it any more.
+    Unwanted,
+    /// Nothing that the node could say is within the limit.
+    TooLong,
+    /// It has panicked, or the runtime ends.
+    Failed,
+}
+
 impl Rest {
-    /// Looks at the node once it has rested; `None` if nobody waits for it any more then. No text is one that would not be
-    /// within `limit`.
-    async fn look(
-        &self,
-        node: &Node,
-        answers: &Sender<SnapshotText>,
-        limit: usize,
-    ) -> Option<Option<Bytes>> {
+    /// Looks at the node once it has rested, for the one who waits at `answers`.
+    async fn look(&self, node: &Node, answers: &Sender<SnapshotText>, limit: usize) -> Look {
         let mut rests_until = self.0.lock().await;
         if let Some(instant) = *rests_until {
             sleep_until(instant).await;
         }
         if !answers.is_ready() {
-            return None;
+            return Look::Unwanted;
         }
         let began = Instant::now();
         let node = node.clone();
         let look = spawn_blocking(move || cut::fitting(node.snapshot(), limit));
-        let text = look.await.ok()?;
+        let look = look.await;
         let ended = Instant::now();
         *rests_until = Some(ended + REST_MIN.max((ended - began) * RESPITE));
-        Some(text.map(Bytes::from))
+        match look {
+            Ok(Some(text)) => Look::Text(text.into()),
+            Ok(None) => Look::TooLong,
+            Err(_) => Look::Failed,
+        }
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn fitting(mut seen: NodeSnapshot, limit: usize) -> Option<Vec<u8>> {
         }
         kept = fewer(kept, limit, length);
         shorten(&mut seen.snapshot, kept);
+        if let Some(deadlock) = &mut seen.abroad {
+            shorten_deadlock(deadlock, kept);
+        }
         seen.processes_left_out = (processes - seen.snapshot.processes.len()) as u64;
         seen.channels_left_out = (channels - seen.snapshot.channels.len()) as u64;
     }

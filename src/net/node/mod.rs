@@ -110,6 +110,9 @@ pub struct NodeSnapshot {
     pub incarnation: u64,
     /// Its network.
     pub snapshot: Snapshot,
+    /// The deadlock that passes through this node and others, the same at each of them.
+    #[serde(default)]
+    pub abroad: Option<Deadlock>,
     /// How many processes were left out, so that the rest fits into a message that the peer accepts.
     #[serde(default)]
     pub processes_left_out: u64,
@@ -137,7 +140,7 @@ impl Node {
         &self.0.name
     }
 
-    /// Lets the peer of `link` look at this node, with [`look`] or `handover graph`, from now on until the link ends.
+    /// Lets the peer of `link` look at this node, with [`look()`] or `handover graph`, from now on until the link ends.
     ///
     /// The link lasts for as long as the node is joined to it: until one of the two sides ends it, even if all other
     /// handles of it are dropped. May be called from any thread.
@@ -166,10 +169,16 @@ impl Node {
     /// What the node looks like now; see [`Observer::snapshot`].
     #[must_use]
     pub fn snapshot(&self) -> NodeSnapshot {
+        let mut snapshot = self.0.observer.snapshot();
+        let abroad = self.deadlock();
+        let abroad = snapshot
+            .deadlock
+            .take_if(|it| Some(&*it) == abroad.as_ref());
         NodeSnapshot {
             node: self.0.name.clone(),
             incarnation: identity::incarnation(),
-            snapshot: self.0.observer.snapshot(),
+            snapshot,
+            abroad,
             processes_left_out: 0,
             channels_left_out: 0,
         }

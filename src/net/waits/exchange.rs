@@ -12,9 +12,10 @@ use std::{
 };
 
 use super::{
-    super::{identity, shared::Ends},
+    super::identity,
     knot::{Conditions, Nodes},
     sample::{Found, NodeId, Sample},
+    standing::Ends,
     telling,
     track::{Steady, Track},
 };

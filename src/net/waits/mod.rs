@@ -14,6 +14,7 @@
 mod exchange;
 mod knot;
 mod sample;
+mod standing;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,9 @@ use tokio::{sync::watch, task::spawn_blocking, time::timeout};
 use self::{
     exchange::{Exchange, Verdict},
     sample::{NodeId, Samples},
+    standing::Ends,
 };
-use super::{
-    end::NetError,
-    link::Link,
-    shared::{Ends, Shared},
-};
+use super::{end::NetError, link::Link, shared::Shared};
 use crate::{
     channel::{Receiver, Sender},
     process::{Deadlock, Observer},

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    super::shared::Ends,
     sample::{EndSince, Quiet, StuckSince},
+    standing::Ends,
 };
 use crate::process::{
     Crossing,

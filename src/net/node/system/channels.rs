@@ -98,6 +98,12 @@ impl Joined {
         }
     }
 
+    /// The number of a channel that is called so in the picture; 0 if there is none.
+    pub(super) fn id_of(&self, name: &str) -> u64 {
+        let found = self.channels.iter().find(|channel| channel.name == name);
+        found.map_or(0, |channel| channel.id)
+    }
+
     /// A wait of a process, with those at the other side of links.
     pub(super) fn wait(&self, names: &mut Names, node: usize, process: u64, wait: &Wait) -> Wait {
         let ids = wait.waits_for_ids.iter();
@@ -187,10 +193,10 @@ fn groups<'a>(halves: &[Half<'a>]) -> Vec<Group<'a>> {
         }
     }
     let mut groups: BTreeMap<usize, Group<'a>> = BTreeMap::new();
-    for half in 0..halves.len() {
-        let group = groups.entry(union.first(half)).or_default();
-        group.halves.push(half);
-        let crossings = halves[half].channel.crossings.iter().map(key);
+    for (at, half) in halves.iter().enumerate() {
+        let group = groups.entry(union.first(at)).or_default();
+        group.halves.push(at);
+        let crossings = half.channel.crossings.iter().map(key);
         group
             .met
             .extend(crossings.filter(|key| ends.contains_key(key)));

@@ -11,7 +11,10 @@ mod channels;
 mod names;
 mod told;
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -148,29 +151,23 @@ impl fmt::Display for System {
     /// The notes, a line each, then the text of the snapshot.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for note in self.notes() {
-            writeln!(f, "{}", note.escape_control())?;
+            writeln!(f, "{}", on_one_line(&note))?;
         }
         write!(f, "{}", self.snapshot)
     }
 }
 
 /// Text on one line, as it is but for what would command a terminal.
-trait EscapeControl {
-    fn escape_control(&self) -> String;
-}
-
-impl EscapeControl for String {
-    fn escape_control(&self) -> String {
-        let mut escaped = String::with_capacity(self.len());
-        for letter in self.chars() {
-            if letter.is_control() {
-                escaped.extend(letter.escape_default());
-            } else {
-                escaped.push(letter);
-            }
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
         }
-        escaped
     }
+    line
 }
 
 impl From<NodeSnapshot> for NodeSeen {
@@ -192,7 +189,7 @@ fn of_all(nodes: &[NodeSnapshot]) -> String {
     let names: Vec<&str> = nodes.iter().map(|it| &*it.node).take(NODES_NAMED).collect();
     let mut all = names.join(", ");
     if nodes.len() > names.len() {
-        all.push_str(&format!(" and {} more", nodes.len() - names.len()));
+        let _ = write!(all, " and {} more", nodes.len() - names.len());
     }
     all
 }

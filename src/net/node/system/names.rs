@@ -14,7 +14,7 @@ const LISTED_BYTES_MAX: usize = 256 << 20;
 pub(super) struct Names {
     nodes: Vec<OfNode>,
     /// By number, from 1.
-    names: Vec<String>,
+    all: Vec<String>,
     /// How many bytes of names may still be listed.
     left: usize,
 }
@@ -34,7 +34,7 @@ impl Names {
     pub(super) fn of(nodes: &[NodeSnapshot]) -> Self {
         let mut all = Self {
             nodes: Vec::new(),
-            names: Vec::new(),
+            all: Vec::new(),
             left: LISTED_BYTES_MAX,
         };
         for (at, node) in nodes.iter().enumerate() {
@@ -65,8 +65,8 @@ impl Names {
 
     /// A further process, of the name as it is.
     pub(super) fn add(&mut self, name: String) -> u64 {
-        self.names.push(name);
-        self.names.len() as u64
+        self.all.push(name);
+        self.all.len() as u64
     }
 
     fn learn(&mut self, node: usize, ids: &[u64], names: &[String]) {
@@ -85,7 +85,7 @@ impl Names {
 
     pub(super) fn name(&self, id: u64) -> &str {
         let at = usize::try_from(id).unwrap_or(usize::MAX).wrapping_sub(1);
-        self.names.get(at).map_or("", String::as_str)
+        self.all.get(at).map_or("", String::as_str)
     }
 
     /// The process that a node lists at a place.
@@ -119,7 +119,7 @@ impl Names {
     /// The processes by their names in the picture, where one is of one process only.
     pub(super) fn by_whole_name(&self) -> HashMap<String, Option<u64>> {
         let mut found: HashMap<String, Option<u64>> = HashMap::new();
-        for (id, name) in (1..).zip(&self.names) {
+        for (id, name) in (1..).zip(&self.all) {
             found
                 .entry(name.clone())
                 .and_modify(|id| *id = None)

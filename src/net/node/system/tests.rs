@@ -87,6 +87,7 @@ fn process(id: u64, name: &str, waits: Vec<Wait>) -> ProcessSeen {
 
 fn node(name: &str, incarnation: u64, snapshot: Snapshot) -> NodeSnapshot {
     NodeSnapshot {
+        abroad: None,
         node: name.to_owned(),
         incarnation,
         snapshot,
@@ -347,4 +348,33 @@ fn a_name_of_a_stranger_stays_on_its_line() {
         text.chars().all(|it| it == '\n' || !it.is_control()),
         "{text}"
     );
+}
+
+/// A wait names some of a crowd at the other side, and stays open for the others.
+#[test]
+fn of_a_crowd_at_the_other_side_of_a_link_some_are_named() {
+    const CROWD: u64 = 3_000;
+    let of = |is_outbound: bool, peer: (&str, u64), waiting: Waiting| {
+        let mut end = half(CROWD, ("1", 1), crossing("x", is_outbound, peer));
+        let (names, ids) = if is_outbound {
+            (&mut end.senders, &mut end.sender_ids)
+        } else {
+            (&mut end.receivers, &mut end.receiver_ids)
+        };
+        *ids = (0..CROWD).collect();
+        *names = ids.iter().map(ToString::to_string).collect();
+        let waits = || vec![wait(waiting, &end)];
+        let crowd = (0..CROWD).map(|id| process(id, &id.to_string(), waits()));
+        network(crowd.collect(), vec![end.clone()])
+    };
+    let system = System::of(vec![
+        node("a", 1, of(true, ("b", 2), Waiting::Send)),
+        node("b", 2, of(false, ("a", 1), Waiting::Receive)),
+    ]);
+    assert_eq!(system.snapshot.processes.len(), 2 * 3_000);
+    assert_eq!(system.snapshot.channels[0].sender_ids.len(), 3_000);
+    for process in &system.snapshot.processes {
+        let wait = &process.waits[0];
+        assert!((2..100).contains(&wait.waits_for.len()) && wait.is_open);
+    }
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     super::NodeSnapshot,
     channels::Joined,
-    names::{Names, qualified},
+    names::{Names, qualified, short},
 };
-use crate::process::{Because, Blocked, Deadlock, Undecided, Unsent};
+use crate::process::{Because, Blocked, Deadlock, Undecided, Unsent, Wait};
 
 /// How many of a kind are named, as in the snapshot of one network.
 const NAMED_MAX: usize = 32;
@@ -20,7 +20,7 @@ pub(super) fn deadlocks(
 ) -> Vec<Deadlock> {
     let whole = names.by_whole_name();
     let mut known = BTreeSet::new();
-    let mut told = Vec::new();
+    let mut told = abroad(nodes, joined, names, &whole);
     for (at, node) in nodes.iter().enumerate() {
         let Some(deadlock) = &node.snapshot.deadlock else {
             continue;
@@ -47,6 +47,62 @@ pub(super) fn deadlocks(
         }
     }
     told
+}
+
+/// The deadlocks through several nodes, which each of these tells in the same words.
+fn abroad(
+    nodes: &[NodeSnapshot],
+    joined: &Joined,
+    names: &mut Names,
+    whole: &HashMap<String, Option<u64>>,
+) -> Vec<Deadlock> {
+    let mut told: Vec<&Deadlock> = Vec::new();
+    for deadlock in nodes.iter().filter_map(|node| node.abroad.as_ref()) {
+        if !told.contains(&deadlock) {
+            told.push(deadlock);
+        }
+    }
+    let told = told.into_iter();
+    told.map(|deadlock| in_the_picture(deadlock, joined, names, whole))
+        .collect()
+}
+
+/// A deadlock with the numbers of the picture, where its processes and channels are in it.
+fn in_the_picture(
+    deadlock: &Deadlock,
+    joined: &Joined,
+    names: &mut Names,
+    whole: &HashMap<String, Option<u64>>,
+) -> Deadlock {
+    let mut ids: HashMap<u64, u64> = HashMap::new();
+    for blocked in deadlock.processes() {
+        let known = whole.get(&blocked.process).copied().flatten();
+        let id = known.unwrap_or_else(|| names.add(short(&blocked.process)));
+        ids.insert(blocked.process_id, id);
+    }
+    let mut wait = |wait: &Wait| {
+        let to = wait.waits_for_ids.iter();
+        let to = to.filter_map(|id| ids.get(id).copied()).collect();
+        let (waits_for, waits_for_ids) = names.list(to);
+        Wait {
+            channel: short(&wait.channel),
+            channel_id: joined.id_of(&wait.channel),
+            waits_for,
+            waits_for_ids,
+            ..wait.clone()
+        }
+    };
+    let mut blocked = |blocked: &Blocked| Blocked {
+        process: short(&blocked.process),
+        process_id: ids.get(&blocked.process_id).copied().unwrap_or_default(),
+        waits: blocked.waits.iter().map(&mut wait).collect(),
+    };
+    Deadlock {
+        network: short(&deadlock.network),
+        is_total: deadlock.is_total,
+        cycle: deadlock.cycle.iter().map(&mut blocked).collect(),
+        others: deadlock.others.iter().map(&mut blocked).collect(),
+    }
 }
 
 /// Whom a node means: a process of its own, or one of another node by its whole name, or else somebody unknown.
@@ -81,9 +137,9 @@ pub(super) fn undecided(
         let Some(undecided) = &node.snapshot.undecided else {
             continue;
         };
-        let named = undecided.processes.iter().take(NAMED_MAX);
+        let first = undecided.processes.iter().take(NAMED_MAX);
         all.processes
-            .extend(named.map(|name| match names.named(at, name) {
+            .extend(first.map(|name| match names.named(at, name) {
                 Some(id) => names.name(id).to_owned(),
                 None => qualified(name, &node.node),
             }));
