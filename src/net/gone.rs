@@ -47,8 +47,18 @@ impl Shared {
         {
             let most = core.wire.channels_max();
             let last = poison.map_or(Last::Closed, |reason| Last::Poisoned(reason.clone()));
-            self.gone.lock().note(&port.name, last, most);
+            let mut gone = self.gone.lock();
+            gone.get_or_insert_default().note(&port.name, last, most);
         }
+    }
+
+    /// Another receiver takes the name.
+    pub(super) fn forget_gone(&self, name: &str) {
+        let _ = self.take_gone(name);
+    }
+
+    fn take_gone(&self, name: &str) -> Option<Last> {
+        self.gone.lock().as_mut()?.take(name)
     }
 
     /// Whether the peer has opened a channel whose receiver here has gone already. If so, it is told.
@@ -57,7 +67,7 @@ impl Shared {
             return false;
         };
         let name = core.wire.name(*id);
-        let Some(last) = name.and_then(|name| self.gone.lock().take(name)) else {
+        let Some(last) = name.and_then(|name| self.take_gone(name)) else {
             return false;
         };
         match last {

@@ -8,14 +8,19 @@ use std::collections::HashMap;
 pub struct Names(HashMap<String, String>);
 
 impl Names {
-    /// Whether `seen` is the page's line `shown`.
+    /// Whether `seen` is the page's line `shown`. If so, it gives the page's processes in it their names.
     pub fn is(&mut self, shown: &str, seen: &str) -> bool {
         let (shown, seen) = (timeless(shown), timeless(seen));
-        shown.len() == seen.len()
+        let mut names = self.clone();
+        let is_it = shown.len() == seen.len()
             && shown
                 .iter()
                 .zip(&seen)
-                .all(|(shown, seen)| shown == seen || self.is_process(shown, seen))
+                .all(|(shown, seen)| shown == seen || names.is_process(shown, seen));
+        if is_it {
+            *self = names;
+        }
+        is_it
     }
 
     fn is_process(&mut self, shown: &str, seen: &str) -> bool {
