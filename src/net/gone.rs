@@ -10,24 +10,31 @@ use std::collections::VecDeque;
 use super::{core::Core, port::Port, shared::Shared};
 use crate::{channel::Reason, wire::Event};
 
+/// How a receiver went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Closed,
+    Poisoned(Reason),
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Gone(VecDeque<(String, Option<Reason>)>);
+pub(super) struct Gone(VecDeque<(String, Last)>);
 
 impl Gone {
-    /// The receiver of `name` has gone; with a reason if it was poisoned.
-    pub(super) fn note(&mut self, name: &str, poison: Option<&Reason>, most: u16) {
+    /// The receiver of `name` has gone.
+    pub(super) fn note(&mut self, name: &str, last: Last, most: u16) {
         let _ = self.take(name);
         while self.0.len() >= usize::from(most) {
             self.0.pop_front();
         }
-        self.0.push_back((name.to_owned(), poison.cloned()));
+        self.0.push_back((name.to_owned(), last));
     }
 
-    /// Whether the last receiver of `name` has gone so, and why. It is forgotten: the peer is told once, and another
-    /// receiver takes its place.
-    pub(super) fn take(&mut self, name: &str) -> Option<Option<Reason>> {
+    /// How the last receiver of `name` has gone, if it has. That is forgotten: the peer is told once, and another receiver
+    /// takes its place.
+    pub(super) fn take(&mut self, name: &str) -> Option<Last> {
         let index = self.0.iter().position(|(gone, _)| gone == name)?;
-        self.0.remove(index).map(|(_, poison)| poison)
+        self.0.remove(index).map(|(_, last)| last)
     }
 }
 
@@ -39,8 +46,19 @@ impl Shared {
             && !port.closed
         {
             let most = core.wire.channels_max();
-            self.gone.lock().note(&port.name, poison, most);
+            let last = poison.map_or(Last::Closed, |reason| Last::Poisoned(reason.clone()));
+            let mut gone = self.gone.lock();
+            gone.get_or_insert_default().note(&port.name, last, most);
         }
+    }
+
+    /// Another receiver takes the name.
+    pub(super) fn forget_gone(&self, name: &str) {
+        let _ = self.take_gone(name);
+    }
+
+    fn take_gone(&self, name: &str) -> Option<Last> {
+        self.gone.lock().as_mut()?.take(name)
     }
 
     /// Whether the peer has opened a channel whose receiver here has gone already. If so, it is told.
@@ -49,12 +67,12 @@ impl Shared {
             return false;
         };
         let name = core.wire.name(*id);
-        let Some(poison) = name.and_then(|name| self.gone.lock().take(name)) else {
+        let Some(last) = name.and_then(|name| self.take_gone(name)) else {
             return false;
         };
-        match poison {
-            Some(reason) => core.wire.poison_receive(*id, reason.as_str()),
-            None => core.wire.close_receive(*id),
+        match last {
+            Last::Poisoned(reason) => core.wire.poison_receive(*id, reason.as_str()),
+            Last::Closed => core.wire.close_receive(*id),
         }
         true
     }
@@ -67,13 +85,13 @@ mod tests {
     #[test]
     fn a_name_is_kept_once_and_as_many_as_are_allowed() {
         let mut gone = Gone::default();
-        gone.note("a", None, 2);
-        gone.note("b", None, 2);
-        gone.note("a", Some(&"broken".into()), 2);
-        gone.note("c", None, 2);
+        gone.note("a", Last::Closed, 2);
+        gone.note("b", Last::Closed, 2);
+        gone.note("a", Last::Poisoned("broken".into()), 2);
+        gone.note("c", Last::Closed, 2);
         assert_eq!(gone.take("b"), None);
-        assert_eq!(gone.take("a"), Some(Some("broken".into())));
+        assert_eq!(gone.take("a"), Some(Last::Poisoned("broken".into())));
         assert_eq!(gone.take("a"), None);
-        assert_eq!(gone.take("c"), Some(None));
+        assert_eq!(gone.take("c"), Some(Last::Closed));
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Shared {
     /// What the peer may do.
     pub(super) gate: Gate,
     /// Locked only where the core is.
-    pub(super) gone: Mutex<Gone>,
+    pub(super) gone: Mutex<Option<Box<Gone>>>,
     end: watch::Sender<Option<LinkEnd>>,
 }
 
@@ -138,7 +138,7 @@ impl Shared {
                 return Ok(None);
             }
             core.check_receiver(name)?;
-            let _ = self.gone.lock().take(name);
+            self.forget_gone(name);
             let key = core.add(Port::In(InPort {
                 name: name.to_owned(),
                 message_type,

@@ -336,8 +336,8 @@ fn a_worker_that_lies_loses_its_link_and_nothing_else() {
 fn a_worker_that_calls_itself_local_is_told_from_one_that_is() {
     let (mut running, address) =
         listening(&["-j1", "--json"], &["sh", "-c", "sleep 0.01; echo {}"]);
-    let line = running.wait_for("\"worker\":\"local ");
-    let local = line
+    let event = running.wait_for("\"worker\":\"local ");
+    let local = event
         .split('"')
         .find(|part| part.starts_with("local "))
         .unwrap();
@@ -353,8 +353,8 @@ fn a_worker_that_calls_itself_local_is_told_from_one_that_is() {
             .await
             .unwrap()
             .unwrap();
-        let joined = running.wait_for(&format!("\"worker\":\"worker {local}\""));
-        assert!(joined.contains("\"local\":false"), "{joined}");
+        let event = running.wait_for(&format!("\"worker\":\"worker {local}\""));
+        assert!(event.contains("\"local\":false"), "{event}");
         // When it is lost, the local worker of that number is not.
         link.abort();
         running.wait_for("\"left\"");

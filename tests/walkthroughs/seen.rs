@@ -8,14 +8,19 @@ use std::collections::HashMap;
 pub struct Names(HashMap<String, String>);
 
 impl Names {
-    /// Whether `seen` is the page's line `shown`.
+    /// Whether `seen` is the page's line `shown`. If so, it gives the page's processes in it their names.
     pub fn is(&mut self, shown: &str, seen: &str) -> bool {
         let (shown, seen) = (timeless(shown), timeless(seen));
-        shown.len() == seen.len()
+        let mut names = self.clone();
+        let is_it = shown.len() == seen.len()
             && shown
                 .iter()
                 .zip(&seen)
-                .all(|(shown, seen)| shown == seen || self.is_process(shown, seen))
+                .all(|(shown, seen)| shown == seen || names.is_process(shown, seen));
+        if is_it {
+            *self = names;
+        }
+        is_it
     }
 
     fn is_process(&mut self, shown: &str, seen: &str) -> bool {
@@ -64,9 +69,8 @@ fn process(word: &str) -> Option<(&str, &str)> {
 fn timeless(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
-        let (bare, end) = match word.trim_end_matches([';', ',', ':', ')']) {
-            bare => (bare, &word[bare.len()..]),
-        };
+        let bare = word.trim_end_matches([';', ',', ':', ')']);
+        let end = &word[bare.len()..];
         let is_unit = matches!(bare, "ms" | "s" | "min" | "h");
         match words.last_mut() {
             Some(last) if is_unit && is_number(last) => {

@@ -125,20 +125,20 @@ impl Walk<'_> {
         }
         let running = self.terminals.get_mut(terminal).unwrap();
         for shown in &step.shown {
+            let mut come = None;
+            let names = &mut self.names;
+            let is_there = comes_true(|| {
+                // Before the lines are looked at: then it is all of them.
+                let has_ended = running.has_ended();
+                come = running.see(|seen| names.is(shown, seen));
+                come.is_some() || has_ended
+            });
             assert!(
-                comes_true(|| running.next_line().is_some() || running.has_ended()),
+                is_there && come.is_some(),
                 "line {}: {shown:?} does not come in {terminal}, which shows:\n{}",
                 step.line,
                 running.all()
             );
-            let seen = running.next_line().unwrap_or_default();
-            assert!(
-                self.names.is(shown, &seen),
-                "line {}: {shown:?} is {seen:?} in {terminal}, which shows:\n{}",
-                step.line,
-                running.all()
-            );
-            running.seen += 1;
         }
         if !step.goes_on {
             assert!(
@@ -147,13 +147,8 @@ impl Walk<'_> {
                 step.line,
                 running.all()
             );
-            assert_eq!(
-                running.next_line(),
-                None,
-                "line {}: {terminal} shows:\n{}",
-                step.line,
-                running.all()
-            );
+            let more = running.unseen();
+            assert!(more.is_empty(), "line {}: and {more:?}", step.line);
         }
     }
 
@@ -166,7 +161,7 @@ impl Walk<'_> {
                 return false;
             }
             all = running.all();
-            let lines: Vec<&str> = all.lines().collect();
+            let lines = running.unseen();
             // What is not yet as it is shown gives no process its name.
             let mut names = self.names.clone();
             let is_so = lines.len() == step.shown.len()
