@@ -48,9 +48,16 @@ impl Wakes {
         }
     }
 
-    /// The next pump to be polled.
-    pub(super) fn pop(&self) -> Option<u16> {
-        self.state.lock().ready.pop_next()
+    /// The next pump to be polled, and whether there is another.
+    pub(super) fn pop(&self) -> Option<(u16, bool)> {
+        let mut state = self.state.lock();
+        let key = state.ready.pop_next()?;
+        Some((key, state.ready.has_any()))
+    }
+
+    /// Whether a pump is to be polled.
+    pub(super) fn is_any_marked(&self) -> bool {
+        self.state.lock().ready.has_any()
     }
 
     /// Says that the driver is awake: nobody needs to wake it. Returns whether it was called.
