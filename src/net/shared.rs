@@ -186,7 +186,8 @@ impl Shared {
     /// Polls the pumps that are marked. They are in the driver's table from their first poll on: outside the core, whose
     /// lock they take. As many keys as ports bound the table.
     pub(super) fn poll_pumps(&self, pumps: &mut Vec<Option<Pump>>) {
-        while let Some(key) = self.wakes.pop() {
+        // Who is marked meanwhile has the next turn.
+        while let Some((key, has_next)) = self.wakes.pop() {
             let index = usize::from(key);
             if index >= pumps.len() {
                 pumps.resize_with(index + 1, || None);
@@ -199,6 +200,9 @@ impl Shared {
                 && pump.poll()
             {
                 *place = None;
+            }
+            if !has_next {
+                return;
             }
         }
     }
@@ -334,7 +338,9 @@ impl Shared {
             core.parting = Some(end);
             self.mark_all(core);
         });
-        self.poll_pumps(pumps);
+        while self.wakes.is_any_marked() {
+            self.poll_pumps(pumps);
+        }
     }
 
     /// Ends the link: whatever is under way gets its verdict, local ends are dropped, then `end` is told.
