@@ -263,12 +263,12 @@ impl Driver {
 
     /// Goes on on a connection that a listener has brought, if it is one of this session. The one before, which may not
     /// know yet that it is none any more, is closed, and not read again.
-    fn open_the_door(&mut self, next: AtTheDoor) {
+    fn open_the_door(&mut self, next: Box<AtTheDoor>) {
         let AtTheDoor {
             wire,
             mut stream,
             place,
-        } = next;
+        } = *next;
         self.unheard = true;
         match self.shared.with(|core| core.wire.resume(wire)) {
             Ok(()) => {

@@ -321,7 +321,7 @@ impl Shared {
     }
 
     /// Brings the driver the next connection of the session. Returns one that it did not come to take.
-    pub(super) fn bring(&self, connection: AtTheDoor) -> Option<AtTheDoor> {
+    pub(super) fn bring(&self, connection: Box<AtTheDoor>) -> Option<Box<AtTheDoor>> {
         let left = self.with(|core| {
             if core.ended {
                 return Some(connection);
