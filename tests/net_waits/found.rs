@@ -13,7 +13,7 @@ use handover::{
 
 use super::{
     Number,
-    machines::{Machine, Running, link, wait_until},
+    machines::{Machine, Running, link, link_far, wait_until},
 };
 
 /// How soon it is to be known. The links are on one machine, so the round trips do not count.
@@ -103,6 +103,41 @@ fn a_ring_of_three_machines_in_which_all_receive_is_told_of_by_all() {
         ["clerk at a", "clerk at c", "clerk at b"]
     );
     sites_are_here(&deadlock);
+}
+
+/// As P4 promises: a second and four round trips.
+#[test]
+fn over_long_ways_it_is_known_in_a_second_and_four_round_trips() {
+    const WAY: Duration = Duration::from_millis(120);
+
+    let mut ring = ["a", "b", "c"].map(Machine::new);
+    let links = [(0, 1), (1, 2), (2, 0)].map(|(from, to)| {
+        let far = link_far(&ring[from], &ring[to], WAY);
+        ring[from].node.join(&far.0).unwrap();
+        ring[to].node.join(&far.1).unwrap();
+        far
+    });
+    for (at, machine) in ring.iter_mut().enumerate() {
+        let out = links[at].0.outlet(machine.network(), "next").unwrap();
+        let into = &links[(at + 2) % 3].1;
+        let into = into.inlet(machine.network(), "next").unwrap();
+        machine.network().process("clerk", (into, out), pass_on);
+    }
+    let began = Instant::now();
+    let running = ring.each_mut().map(Machine::start);
+    let mut known_at = [None; 3];
+    while known_at.contains(&None) {
+        assert!(began.elapsed() < SOON + 8 * WAY, "{known_at:?}");
+        for (known_at, machine) in known_at.iter_mut().zip(&ring) {
+            if known_at.is_none() && machine.node.deadlock().is_some() {
+                *known_at = Some(began.elapsed());
+            }
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    println!("known after {known_at:?}");
+    let all = running.map(|it| it.deadlock().0);
+    assert!(all.iter().all(|it| *it == all[0]));
 }
 
 /// The ends are linked to the middle, and know nothing of each other.

@@ -1,6 +1,6 @@
 //! A proxy between two ends of a link that can be shut in either direction, and cut.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use socket2::SockRef;
 use tokio::{
@@ -11,6 +11,7 @@ use tokio::{
     },
     sync::watch,
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 use super::machines::Machine;
@@ -32,6 +33,11 @@ pub struct Valve {
 impl Valve {
     /// Carries connections to `target`, on the runtime of `machine`.
     pub fn to(target: SocketAddr, machine: &Machine) -> Self {
+        Self::slow(target, machine, Duration::ZERO)
+    }
+
+    /// The same, and all that passes is later by `delay`.
+    pub fn slow(target: SocketAddr, machine: &Machine, delay: Duration) -> Self {
         let listener = machine
             .runtime
             .block_on(TcpListener::bind("127.0.0.1:0"))
@@ -51,8 +57,9 @@ impl Valve {
                 let (near_read, near_write) = near.into_split();
                 let (far_read, far_write) = far.into_split();
                 let [forth, back] = gates.each_ref().map(watch::Sender::subscribe);
-                tokio::spawn(carry(near_read, far_write, forth, cut.subscribe()));
-                tokio::spawn(carry(far_read, near_write, back, cut.subscribe()));
+                let delayed = |write| Delayed { write, delay };
+                tokio::spawn(carry(near_read, delayed(far_write), forth, cut.subscribe()));
+                tokio::spawn(carry(far_read, delayed(near_write), back, cut.subscribe()));
             }
         });
         Self {
@@ -84,12 +91,24 @@ impl Drop for Valve {
     }
 }
 
+/// A side to which bytes come late.
+struct Delayed {
+    write: OwnedWriteHalf,
+    delay: Duration,
+}
+
 async fn carry(
     mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    to: Delayed,
     mut shut: watch::Receiver<bool>,
     mut cut: watch::Receiver<usize>,
 ) {
+    let Delayed {
+        write: mut to,
+        delay,
+    } = to;
+    // What has come, and when it goes on.
+    let mut late: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
     let passing = async {
         let mut buffer = vec![0; 16 * 1024];
         loop {
@@ -97,17 +116,23 @@ async fn carry(
                 return;
             }
             // What comes while it is shut does not pass either.
-            let count = tokio::select! {
+            let next = late.front().map_or_else(Instant::now, |&(at, _)| at);
+            tokio::select! {
+                () = sleep_until(next), if !late.is_empty() => {}
                 read = from.read(&mut buffer) => match read {
-                    Ok(count) if count > 0 => count,
+                    Ok(count) if count > 0 => {
+                        late.push_back((Instant::now() + delay, buffer[..count].to_vec()));
+                    }
                     _ => break,
                 },
                 _ = shut.changed() => continue,
-            };
-            if shut.wait_for(|is_shut| !is_shut).await.is_err()
-                || to.write_all(&buffer[..count]).await.is_err()
-            {
-                return;
+            }
+            while let Some((_, bytes)) = late.pop_front_if(|(at, _)| *at <= Instant::now()) {
+                if shut.wait_for(|is_shut| !is_shut).await.is_err()
+                    || to.write_all(&bytes).await.is_err()
+                {
+                    return;
+                }
             }
         }
         let _ = to.shutdown().await;

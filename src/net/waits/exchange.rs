@@ -22,7 +22,7 @@ use super::{
 use crate::process::{Deadlock, abroad::Waits};
 
 /// Of how many other nodes at most it is known what they say.
-const NODES_MAX: usize = 64;
+pub(super) const NODES_MAX: usize = 64;
 /// How many processes and ends one node may tell of.
 pub(super) const ITEMS_MAX: usize = 4096;
 /// What one sample may have on the wire.
@@ -38,6 +38,9 @@ pub(super) struct Exchange {
     /// What it tells of itself; its number is 0 as long as there was nothing to tell.
     own: Sample,
     others: BTreeMap<NodeId, Sample>,
+    /// When each of these was heard of last: so many samples of others had been heard by then.
+    heard_of: BTreeMap<NodeId, u64>,
+    heard: u64,
     found: Option<Kept>,
     /// Rises with each change of what can be told.
     version: u64,
@@ -81,6 +84,8 @@ impl Exchange {
                 has_committed: false,
             },
             others: BTreeMap::new(),
+            heard_of: BTreeMap::new(),
+            heard: 0,
             found: None,
             version: 0,
         }
@@ -189,22 +194,36 @@ impl Exchange {
     pub(super) fn hear(&mut self, samples: Vec<Sample>, known: &mut HashMap<NodeId, u64>) {
         for mut sample in samples {
             let items = sample.stuck.len() + sample.ends.len() + sample.seen.len();
-            if sample.node == self.own.node || items > ITEMS_MAX {
+            if sample.node == self.own.node
+                || items > ITEMS_MAX
+                || bytes_of(&sample) > SAMPLE_BYTES_MAX
+            {
                 continue;
             }
             let has = known.entry(sample.node).or_default();
             *has = sample.number.max(*has);
-            let is_new = match self.others.get(&sample.node) {
-                Some(before) => before.number < sample.number,
-                None => self.others.len() < NODES_MAX,
-            };
-            if is_new {
+            let before = self.others.get(&sample.node);
+            if before.is_none_or(|before| before.number < sample.number) {
+                if before.is_none() && self.others.len() >= NODES_MAX {
+                    self.forget_one();
+                }
                 sample.clean();
+                self.heard += 1;
+                self.heard_of.insert(sample.node, self.heard);
                 self.others.insert(sample.node, sample);
                 self.version += 1;
             }
         }
         known.retain(|node, _| *node == self.own.node || self.others.contains_key(node));
+    }
+
+    /// Forgets the node of which nothing new was heard for the longest time: probably it is no more.
+    fn forget_one(&mut self) {
+        let oldest = self.heard_of.iter().min_by_key(|&(_, heard)| heard);
+        if let Some((&node, _)) = oldest {
+            self.heard_of.remove(&node);
+            self.others.remove(&node);
+        }
     }
 
     // ---- Judging ----

@@ -365,3 +365,83 @@ fn a_sample_on_the_wire_is_as_it_is_described() {
     assert_eq!(bytes, expected);
     assert_eq!(Samples::decode(&bytes).unwrap().0, [sample]);
 }
+
+mod strangers {
+    use std::{collections::HashMap, time::Instant};
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::{
+        super::{
+            super::message::Message,
+            exchange::{Exchange, ITEMS_MAX, NODES_MAX, SAMPLE_BYTES_MAX, Verdict},
+            sample::Samples,
+        },
+        deadlock,
+    };
+
+    /// What a peer makes of samples by changing some of their bytes.
+    fn changed() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = Samples(deadlock().into()).encode().unwrap().to_vec();
+        let changes = prop::collection::vec((0..bytes.len(), any::<u8>()), 0..8);
+        (changes, 0..bytes.len()).prop_map(move |(changes, cut)| {
+            let mut bytes = bytes.clone();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            if cut % 4 == 0 {
+                bytes.truncate(cut);
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_peer_says_is_heard_without_harm(messages in prop::collection::vec(changed(), 1..4)) {
+            let mut exchange = Exchange::new("here".to_owned());
+            let mut known = HashMap::new();
+            for bytes in messages {
+                if let Ok(Samples(samples)) = Samples::decode(&Bytes::from(bytes)) {
+                    exchange.hear(samples, &mut known);
+                    // It has no process of its own in anything.
+                    prop_assert_eq!(exchange.judge(Instant::now()), Verdict::Nothing);
+                }
+                let news = exchange.news(&mut HashMap::new(), usize::MAX);
+                prop_assert!(Samples(news).encode().is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_others_is_bounded() {
+        let mut exchange = Exchange::new("here".to_owned());
+        let mut known = HashMap::new();
+        let [sample, _] = deadlock();
+        for node in 0..1000 {
+            let mut sample = sample.clone();
+            sample.node = node;
+            // Each second one is too long.
+            if node % 2 == 0 {
+                let process = sample.stuck[0].clone();
+                sample.stuck = vec![process; ITEMS_MAX];
+            }
+            exchange.hear(vec![sample], &mut known);
+        }
+        let mut long = sample.clone();
+        long.node = 2001;
+        long.name = "x".repeat(SAMPLE_BYTES_MAX);
+        exchange.hear(vec![long], &mut known);
+        let kept = exchange.news(&mut HashMap::new(), usize::MAX);
+        assert_eq!(kept.len(), NODES_MAX);
+        assert!(kept.iter().all(|it| it.node % 2 == 1 && it.node < 2000));
+        assert!(known.len() <= NODES_MAX + 1);
+        // A later sample of one that is known takes the place of the earlier one.
+        let mut later = kept[0].clone();
+        later.number += 1;
+        exchange.hear(vec![later.clone()], &mut known);
+        let now = exchange.news(&mut HashMap::new(), usize::MAX);
+        assert!(now.contains(&later) && now.len() == NODES_MAX);
+    }
+}
