@@ -63,7 +63,7 @@ pub(super) struct Core {
     pub(super) wire: WireLink,
     pub(super) orders: Orders,
     /// The next connection, brought by a listener.
-    pub(super) door: Option<AtTheDoor>,
+    pub(super) door: Option<Box<AtTheDoor>>,
     /// The link is about to end: no message begins, and pumps settle what they have.
     pub(super) parting: Option<LinkEnd>,
     pub(super) ended: bool,

@@ -246,11 +246,7 @@ impl Driver {
         }
         // A connection on which nothing came for half the lease is probably none any more, even if nobody has said so.
         // While there is time for another, this one is given up; the peer sees that, if it sees anything.
-        if self.stream.is_some()
-            && self.greeting.is_none()
-            && !matches!(self.road, Road::None)
-            && !self.may_take
-        {
+        if self.stream.is_some() && self.greeting.is_none() && !self.may_take && self.may_go_on() {
             return self
                 .lost(io::ErrorKind::TimedOut.into())
                 .map_continue(|_| ());
@@ -267,12 +263,12 @@ impl Driver {
 
     /// Goes on on a connection that a listener has brought, if it is one of this session. The one before, which may not
     /// know yet that it is none any more, is closed, and not read again.
-    fn open_the_door(&mut self, next: AtTheDoor) {
+    fn open_the_door(&mut self, next: Box<AtTheDoor>) {
         let AtTheDoor {
             wire,
             mut stream,
             place,
-        } = next;
+        } = *next;
         self.unheard = true;
         match self.shared.with(|core| core.wire.resume(wire)) {
             Ok(()) => {
@@ -422,6 +418,16 @@ impl Driver {
         self.shared.finish(end, std::mem::take(&mut self.pumps));
     }
 
+    /// Whether the session may go on on another connection.
+    fn may_go_on(&self) -> bool {
+        match &self.road {
+            Road::None => false,
+            Road::Dialer(_) => true,
+            // Whoever comes, leaves and comes again does not fill the memory.
+            Road::Listener(entry) => entry.crowd() <= self.crowd_max,
+        }
+    }
+
     /// The connection is gone. The session waits for the next one; if the link is to end anyway, not for long.
     fn lost(&mut self, error: io::Error) -> ControlFlow<LinkEnd, bool> {
         if let Some(parting) = &self.parting
@@ -429,13 +435,7 @@ impl Driver {
         {
             return ControlFlow::Break(parting.end.clone());
         }
-        let waits = match &self.road {
-            Road::None => false,
-            Road::Dialer(_) => true,
-            // Whoever comes, leaves and comes again does not fill the memory.
-            Road::Listener(entry) => entry.crowd() <= self.crowd_max,
-        };
-        if !waits {
+        if !self.may_go_on() {
             let end = self.parting.take().map(|parting| parting.end);
             return ControlFlow::Break(end.unwrap_or_else(|| LinkEnd::lost(error)));
         }

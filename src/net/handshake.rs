@@ -180,11 +180,11 @@ impl Incoming {
             return Ok(Link::accepted(wire, stream, who, config, place, registry));
         };
         let known = self.reception.registry().find(wanted, &who.1);
-        let left = AtTheDoor {
+        let left = Box::new(AtTheDoor {
             wire,
             stream,
             place,
-        };
+        });
         let Some(session) = known else {
             left.turn_away().await;
             return Err(NetError::UnknownSession);
@@ -325,7 +325,7 @@ async fn shake_hands(
 
 impl AtTheDoor {
     /// Tells a peer that there is no session for it to go on with.
-    async fn turn_away(mut self) {
+    async fn turn_away(mut self: Box<Self>) {
         self.wire.goodbye(Goodbye::unknown_session());
         last_word(&mut self.wire, &mut self.stream).await;
     }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use super::{
     core::Verdict,
     message::{self, CodecError, Message},
+    pumping::Arrived,
     shared::Shared,
 };
 use crate::{
@@ -91,10 +92,8 @@ async fn send_on<M: Message>(shared: &Shared, key: u16, local: &Local<Receiver<M
     let source = &local.end;
     let mut hands = Hands::new(shared, key, local.is_shared);
     loop {
-        let credit = poll_fn(|_| hands.credit());
-        match first(credit, source.closed_async()).await {
-            First::Left(true) => {}
-            First::Left(false) | First::Right(()) => break,
+        if !hands.have_credit(source.closed_async()).await {
+            break;
         }
         let unready = poll_fn(|_| ready_if(hands.credit() != Poll::Ready(true)));
         let held = match first(unready, source.recv_held_async()).await {
@@ -155,15 +154,21 @@ async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
         // At least one is granted then; within credit that receivers have granted it is followed by more.
         loop {
             let arrived = poll_fn(|_| shared.arrived(key, target.unused_credit()));
-            let (sequence, bytes) = match first(arrived, target.closed_async()).await {
+            let arrived = match first(arrived, target.closed_async()).await {
                 First::Left(Some(arrived)) => arrived,
                 First::Left(None) | First::Right(()) => return,
             };
+            let Arrived {
+                sequence,
+                bytes,
+                is_followed,
+            } = arrived;
             let arrival = Arrival {
                 shared,
                 key,
                 sequence,
                 target,
+                is_followed,
             };
             let Some(settlement) = arrival.hand_over(&bytes).await else {
                 return;
@@ -181,6 +186,8 @@ struct Arrival<'a, M> {
     key: u16,
     sequence: u64,
     target: &'a Sender<M>,
+    /// Others may come behind it.
+    is_followed: bool,
 }
 
 impl<M: Message> Arrival<'_, M> {
@@ -291,6 +298,8 @@ impl<M: Message> Arrival<'_, M> {
 struct HoldUp<'a> {
     shared: &'a Shared,
     key: u16,
+    /// There can be such messages.
+    is_followed: bool,
     has_begun: bool,
 }
 
@@ -299,12 +308,13 @@ impl<'a> HoldUp<'a> {
         Self {
             shared: arrival.shared,
             key: arrival.key,
+            is_followed: arrival.is_followed,
             has_begun: false,
         }
     }
 
     fn begin(&mut self) {
-        if !std::mem::replace(&mut self.has_begun, true) {
+        if self.is_followed && !std::mem::replace(&mut self.has_begun, true) {
             self.shared.hold_up(self.key, true);
         }
     }
@@ -386,6 +396,17 @@ impl<'a, M> Hands<'a, M> {
             known: VecDeque::new(),
             is_shared,
         }
+    }
+
+    /// Waits until the peer has granted another message. False if it never will, or no message is under way and nobody is
+    /// left who could send one, which `closed` says.
+    async fn have_credit(&mut self, closed: impl Future<Output = ()>) -> bool {
+        let mut closed = pin!(closed);
+        poll_fn(|context| match self.credit() {
+            Poll::Pending if self.are_empty() => closed.as_mut().poll(context).map(|()| false),
+            credit => credit,
+        })
+        .await
     }
 
     fn are_empty(&self) -> bool {

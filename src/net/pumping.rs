@@ -19,6 +19,14 @@ use crate::{
     wire::{CREDIT_MESSAGES_MAX, Link as WireLink, MessageTooLong, SendId, Settlement},
 };
 
+/// A message that has arrived.
+pub(super) struct Arrived {
+    pub(super) sequence: u64,
+    pub(super) bytes: Bytes,
+    /// Others have arrived too, or are granted and may.
+    pub(super) is_followed: bool,
+}
+
 impl Shared {
     /// Moves to `known` what has become known of messages that were sent. Returns whether the peer has granted another;
     /// false if it never will.
@@ -95,7 +103,7 @@ impl Shared {
 
     /// The next message that arrived. Until one has, the peer is granted as many as receivers have granted in advance,
     /// `in_advance`, or one, for a receiver waits. `None` if none will come.
-    pub(super) fn arrived(&self, key: u16, in_advance: usize) -> Poll<Option<(u64, Bytes)>> {
+    pub(super) fn arrived(&self, key: u16, in_advance: usize) -> Poll<Option<Arrived>> {
         self.with(|core| {
             let parting = core.parting.is_some();
             let Core {
@@ -110,8 +118,13 @@ impl Shared {
             if parting {
                 return Poll::Ready(None);
             }
-            if let Some(arrived) = port.arrived.pop_front() {
-                return Poll::Ready(Some(arrived));
+            if let Some((sequence, bytes)) = port.arrived.pop_front() {
+                let standing = port.id.map_or(0, |id| wire.standing(id));
+                return Poll::Ready(Some(Arrived {
+                    sequence,
+                    bytes,
+                    is_followed: standing > 0 || !port.arrived.is_empty(),
+                }));
             }
             if port.closed {
                 return Poll::Ready(None);

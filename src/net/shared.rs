@@ -186,7 +186,8 @@ impl Shared {
     /// Polls the pumps that are marked. They are in the driver's table from their first poll on: outside the core, whose
     /// lock they take. As many keys as ports bound the table.
     pub(super) fn poll_pumps(&self, pumps: &mut Vec<Option<Pump>>) {
-        while let Some(key) = self.wakes.pop() {
+        // Who is marked meanwhile has the next turn.
+        while let Some((key, has_next)) = self.wakes.pop() {
             let index = usize::from(key);
             if index >= pumps.len() {
                 pumps.resize_with(index + 1, || None);
@@ -199,6 +200,9 @@ impl Shared {
                 && pump.poll()
             {
                 *place = None;
+            }
+            if !has_next {
+                return;
             }
         }
     }
@@ -310,7 +314,7 @@ impl Shared {
     }
 
     /// Brings the driver the next connection of the session. Returns one that it did not come to take.
-    pub(super) fn bring(&self, connection: AtTheDoor) -> Option<AtTheDoor> {
+    pub(super) fn bring(&self, connection: Box<AtTheDoor>) -> Option<Box<AtTheDoor>> {
         let left = self.with(|core| {
             if core.ended {
                 return Some(connection);
@@ -327,7 +331,9 @@ impl Shared {
             core.parting = Some(end);
             self.mark_all(core);
         });
-        self.poll_pumps(pumps);
+        while self.wakes.is_any_marked() {
+            self.poll_pumps(pumps);
+        }
     }
 
     /// Ends the link: whatever is under way gets its verdict, local ends are dropped, then `end` is told.

@@ -23,7 +23,7 @@ struct State {
     sleeper: Option<Waker>,
     /// The driver was asked to look around, and has not.
     called: bool,
-    /// The pump that is being polled.
+    /// The pump that was popped last, and may be being polled; none while the driver sleeps.
     polled: Option<u16>,
 }
 
@@ -56,11 +56,16 @@ impl Wakes {
         !state.ready.contains(key) && state.polled != Some(key)
     }
 
-    /// The next pump to be polled; the one before has been.
-    pub(super) fn pop(&self) -> Option<u16> {
+    /// The next pump to be polled, and whether there is another. The one before has been.
+    pub(super) fn pop(&self) -> Option<(u16, bool)> {
         let mut state = self.state.lock();
         state.polled = state.ready.pop_next();
-        state.polled
+        Some((state.polled?, state.ready.has_any()))
+    }
+
+    /// Whether a pump is to be polled.
+    pub(super) fn is_any_marked(&self) -> bool {
+        self.state.lock().ready.has_any()
     }
 
     /// Says that the driver is awake: nobody needs to wake it. Returns whether it was called.
@@ -84,6 +89,7 @@ impl Wakes {
             drop(waker);
             return Err(called);
         }
+        state.polled = None;
         state.sleeper = Some(waker);
         Ok(())
     }

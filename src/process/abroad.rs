@@ -4,7 +4,7 @@
 //! Of the network's own processes those are named which nobody *in this network* can release: if the links bring
 //! nothing, they wait for ever. Who else could is for the peers to say, of which each names the same of its own.
 //!
-//! One look is not enough to be certain of anything; see [`graph`](super::graph). What is found in two looks, and is the
+//! One look is not enough to be certain of anything; see [`graph`]. What is found in two looks, and is the
 //! same, was so all the time between.
 
 use std::collections::HashMap;

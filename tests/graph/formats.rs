@@ -24,6 +24,19 @@ fn a_standstill_through_three_programs_is_drawn_in_each_format() {
         assert!(line.ends_with(&format!(", for {whom}")), "{text}");
     }
 
+    // The nodes have found it themselves, and say so in the words of the guide.
+    let text = restaurant.text_with(&["deadlock: waiter at counter"]);
+    let mut lines = text.lines();
+    let told = lines
+        .find(|line| line.contains("deadlock: waiter"))
+        .unwrap();
+    let page = include_str!("../../docs/guide/graph.md");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        page.contains(&format!("counter: {}", told.trim())),
+        "{told}"
+    );
+
     // Into a pipe: for Graphviz.
     let dot = run(&mut restaurant.graph());
     assert_eq!((dot.status, &*dot.stderr), (Some(0), ""));

@@ -69,7 +69,7 @@ pub(super) const SNAPSHOT: &str = "$snapshot";
 /// A snapshot has the names of processes, channels and peers, and the source lines at which processes wait: never a
 /// message. To join a link is the permission: the peer at its other end may look, for as long as the link lasts, and the
 /// rules of [`Config::access`](super::Config::access) are not asked. So join the links of peers that may know this; see
-/// [`Link::peer`].
+/// [`Link::peer`]. What nodes tell each other of waits that cross links, below, comes to all nodes that can be reached.
 ///
 /// # Deadlocks through several machines
 ///
@@ -88,8 +88,9 @@ pub(super) const SNAPSHOT: &str = "$snapshot";
 /// A node that has joined a link looks at its own network ten times a second, as its watch does, for a fiftieth of a
 /// processor at most; links are used only while processes wait for each other across them, and then for what has changed.
 ///
-/// Of [`look`] the node pays nothing while nobody looks. A look locks each channel for a moment, on a thread for blocking work; there is one at a
-/// time for all who ask, and after it the node rests for ten times as long as it took, and 50 ms at least.
+/// Of who looks with [`look()`] it knows nothing until somebody does. A look locks each channel for a moment, on a thread for
+/// blocking work; there is one at a time for all who ask, and after it the node rests for ten times as long as it took, and
+/// 50 ms at least.
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
 
