@@ -93,20 +93,43 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The rules as they apply to one peer.
+/// The rules as they apply to one peer. Where there are none, no memory is spent on them.
 #[derive(Debug)]
-pub(super) struct Gate {
-    pub(super) peer: String,
-    pub(super) access: Option<Access>,
+pub(super) struct Gate(Option<Box<Rules>>);
+
+#[derive(Debug)]
+struct Rules {
+    peer: String,
+    access: Access,
 }
 
 impl Gate {
+    pub(super) fn new(peer: &str, access: Option<&Access>) -> Self {
+        Self(access.map(|access| {
+            Box::new(Rules {
+                peer: peer.to_owned(),
+                access: access.clone(),
+            })
+        }))
+    }
+
     pub(super) fn allows(&self, direction: Direction, channel: &str) -> bool {
         // Whoever asks for an end is told whether he may have it; a snapshot is given by a node alone, which has joined.
         let is_asking = [ENDS, SNAPSHOT, WAITS].contains(&channel);
-        self.access.as_ref().is_none_or(|access| {
-            is_asking || access.allows(&self.peer, direction, shared_name(channel))
+        self.0.as_ref().is_none_or(|rules| {
+            is_asking
+                || rules
+                    .access
+                    .allows(&rules.peer, direction, shared_name(channel))
         })
+    }
+
+    /// Why the peer may not send on `channel`, if the rules say so.
+    pub(super) fn refusal(&self, channel: &str) -> Option<String> {
+        let rules = self.0.as_ref()?;
+        let peer = &rules.peer;
+        (!self.allows(Direction::FromPeer, channel))
+            .then(|| format!("{peer:?} may not send on channel {channel:?} here"))
     }
 }
 

@@ -86,11 +86,7 @@ impl Link {
         addresses: Vec<SocketAddr>,
     ) -> Self {
         let road = if config.reconnect {
-            Road::Dialer(Box::new(Dialer::new(
-                addresses,
-                config.clone(),
-                who.1.clone(),
-            )))
+            Road::Dialer(Dialer::new(addresses, config.clone(), who.1.clone()))
         } else {
             Road::None
         };
@@ -140,10 +136,7 @@ impl Link {
             incarnation: hello.incarnation,
             message_bytes_max: hello.message_bytes,
         };
-        let gate = Gate {
-            peer: peer.name.clone(),
-            access: config.access.clone(),
-        };
+        let gate = Gate::new(&peer.name, config.access.as_ref());
         let shared = Arc::new(Shared::new(wire, gate, is_listener));
         let handle = Handle {
             shared: Arc::clone(&shared),

@@ -43,7 +43,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(super) enum Road {
     /// The session ends with its connection.
     None,
-    Dialer(Box<Dialer>),
+    Dialer(Dialer),
     Listener(Entry),
 }
 
@@ -51,19 +51,26 @@ pub(super) enum Road {
 pub(super) type Dialing = Pin<Box<dyn Future<Output = Result<Stream, NetError>> + Send>>;
 
 pub(super) struct Dialer {
-    pub(super) addresses: Arc<[SocketAddr]>,
-    pub(super) config: Arc<Config>,
-    /// Who the peer was at first.
-    pub(super) identity: PeerIdentity,
+    to: Arc<Destination>,
     attempts: u32,
+}
+
+struct Destination {
+    addresses: Box<[SocketAddr]>,
+    config: Config,
+    /// Who the peer was at first.
+    identity: PeerIdentity,
 }
 
 impl Dialer {
     pub(super) fn new(addresses: Vec<SocketAddr>, config: Config, identity: PeerIdentity) -> Self {
-        Self {
+        let to = Destination {
             addresses: addresses.into(),
-            config: Arc::new(config),
+            config,
             identity,
+        };
+        Self {
+            to: Arc::new(to),
             attempts: 0,
         }
     }
@@ -75,15 +82,14 @@ impl Dialer {
 
     /// Makes a connection, after a pause unless it is the first attempt.
     pub(super) fn dial(&mut self) -> Dialing {
-        let pause = pause(self.attempts, self.config.lease, identity::fraction());
+        let pause = pause(self.attempts, self.to.config.lease, identity::fraction());
         self.attempts = self.attempts.saturating_add(1);
-        let (addresses, config) = (Arc::clone(&self.addresses), Arc::clone(&self.config));
-        let known = self.identity.clone();
+        let to = Arc::clone(&self.to);
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            let deadline = tokio::time::Instant::now() + config.handshake_timeout;
-            let (stream, (_, identity)) = connect(&addresses, &config, deadline).await?;
-            if identity != known {
+            let deadline = tokio::time::Instant::now() + to.config.handshake_timeout;
+            let (stream, (_, identity)) = connect(&to.addresses, &to.config, deadline).await?;
+            if identity != to.identity {
                 return Err(NetError::AnotherPeer);
             }
             Ok(stream)

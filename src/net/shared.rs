@@ -10,7 +10,7 @@ use std::{collections::VecDeque, future::Future, io, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    access::{Direction, Gate},
+    access::Gate,
     core::{Core, Orders, Pump},
     end::{LinkEnd, NetError},
     gone::Gone,
@@ -309,15 +309,8 @@ impl Shared {
         let Event::Opened(id) = event else {
             return None;
         };
-        let channel = core.wire.name(*id)?;
-        if self.gate.allows(Direction::FromPeer, channel) {
-            return None;
-        }
-        let peer = &self.gate.peer;
-        Some((
-            *id,
-            format!("{peer:?} may not send on channel {channel:?} here"),
-        ))
+        let why = self.gate.refusal(core.wire.name(*id)?)?;
+        Some((*id, why))
     }
 
     /// Brings the driver the next connection of the session. Returns one that it did not come to take.

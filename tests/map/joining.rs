@@ -357,6 +357,7 @@ fn a_worker_that_calls_itself_local_is_told_from_one_that_is() {
         assert!(event.contains("\"local\":false"), "{event}");
         // When it is lost, the local worker of that number is not.
         link.abort();
+        link.closed().await;
         running.wait_for("\"left\"");
     });
     running.feed(numbers(20));

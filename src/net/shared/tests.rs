@@ -11,11 +11,7 @@ fn listener() -> Shared {
     wire.input()[..hello.len()].copy_from_slice(hello);
     wire.received(hello.len());
     assert!(matches!(wire.poll_event(), Ok(Some(Event::Welcome))));
-    let gate = Gate {
-        peer: "peer".into(),
-        access: None,
-    };
-    Shared::new(wire, gate, true)
+    Shared::new(wire, Gate::new("peer", None), true)
 }
 
 #[test]
