@@ -9,7 +9,11 @@ mod proxy;
 mod links;
 mod wires;
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::join_all, stream};
@@ -339,6 +343,58 @@ async fn a_message_that_is_declined_is_offered_again_and_others_are_not() {
         })
         .await;
     assert!(outcomes(sends).await.iter().all(Option::is_none));
+}
+
+/// Several workers, each with a grant, and one of them goes without a word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_links_that_share_a_source_one_that_ends_leaves_the_messages_of_others_alone() {
+    const COUNT: u64 = 600;
+    let (units, source) = handover::channel::<Bytes>();
+    let taken: Arc<Mutex<BTreeMap<u64, usize>>> = Arc::default();
+    let mut workers = Vec::new();
+    let mut links = Vec::new();
+    for worker in 0..3 {
+        let once = config().reconnect(false);
+        let (here, there) = pair_of(once.clone(), once).await;
+        here.carry_from("units", source.clone()).unwrap();
+        let rx = there.receiver("units").unwrap();
+        rx.grant(16);
+        let taken = Arc::clone(&taken);
+        workers.push(tokio::spawn(async move {
+            let mut count = 0;
+            while let Ok(message) = rx.recv_async().await {
+                *taken.lock().unwrap().entry(read(&message)).or_default() += 1;
+                count += 1;
+                if worker == 0 && count == 40 {
+                    there.abort();
+                }
+                rx.grant(1);
+            }
+        }));
+        links.push(here);
+    }
+    drop(source);
+    let sends = stream::iter(0..COUNT)
+        .map(|n| units.send_async(number(n)))
+        .buffered(60)
+        .collect::<Vec<_>>();
+    let outcomes = soon("the sends", sends).await;
+    drop(units);
+    for worker in workers {
+        soon("a worker", worker).await.unwrap();
+    }
+    let taken = taken.lock().unwrap();
+    let mut doubts = 0;
+    for (n, outcome) in (0..).zip(outcomes) {
+        let times = taken.get(&n).copied().unwrap_or(0);
+        match outcome {
+            Ok(()) => assert_eq!(times, 1, "{n}"),
+            Err(SendError::InDoubt(back)) if times <= 1 && read(&back) == n => doubts += 1,
+            Err(SendError::Returned(back)) if times == 0 && read(&back) == n => doubts += 1,
+            Err(other) => panic!("{n}, taken {times} times: {other:?}"),
+        }
+    }
+    assert!(doubts <= 16, "{doubts}: more than one link had under way");
 }
 
 // ---- Connections that break ----
