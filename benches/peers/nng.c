@@ -10,10 +10,12 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/util/platform.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,6 +88,8 @@ int main(int argc, char **argv) {
     pid_t child = fork();
     need(child >= 0, "fork");
     if (child == 0) {
+        /* It does not outlive who measures. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (is_apart) {
             keep_to(1);
         }

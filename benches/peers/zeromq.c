@@ -6,10 +6,12 @@
  * The workers are processes of their own, made before there is any context. */
 #define _GNU_SOURCE
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,7 +125,19 @@ static void round_trips(void *socket, const char *row, uint64_t count) {
     free(times);
 }
 
-/* Gives a unit to whoever is idle. REQ puts an empty frame between its name and what it says, DEALER does not. */
+/* Who says that it is idle, and its name. REQ puts an empty frame between its name and what it says, DEALER does not. */
+static unsigned char heard_from(void *socket, int is_req, char *name, int *length) {
+    unsigned char worker;
+    *length = zmq_recv(socket, name, 256, 0);
+    need(*length > 0, "a name");
+    if (is_req) {
+        need(zmq_recv(socket, &worker, 1, 0) == 0, "an empty frame");
+    }
+    need(zmq_recv(socket, &worker, 1, 0) == 1 && worker < WORKERS, "ready");
+    return worker;
+}
+
+/* Gives a unit to whoever is idle. */
 static void units(void *socket, const char *row, uint64_t count, int in_advance, int is_req) {
     uint64_t *times = calloc(count, sizeof *times);
     uint64_t from[WORKERS][GRANT], sent[WORKERS] = {0}, heard[WORKERS] = {0};
@@ -133,13 +147,8 @@ static void units(void *socket, const char *row, uint64_t count, int in_advance,
     need(times != NULL, "calloc");
     while (done < warm_up + count) {
         char name[256];
-        unsigned char worker;
-        int length = zmq_recv(socket, name, sizeof name, 0);
-        need(length > 0, "a name");
-        if (is_req) {
-            need(zmq_recv(socket, &worker, 1, 0) == 0, "an empty frame");
-        }
-        need(zmq_recv(socket, &worker, 1, 0) == 1 && worker < WORKERS, "ready");
+        int length;
+        unsigned char worker = heard_from(socket, is_req, name, &length);
         if (lengths[worker] == 0) {
             memcpy(names[worker], name, (size_t)length);
             lengths[worker] = length;
@@ -166,13 +175,21 @@ static void units(void *socket, const char *row, uint64_t count, int in_advance,
     }
     report(row, count, now() - begun, times);
     for (int worker = 0; worker < WORKERS; worker++) {
-        if (lengths[worker] > 0) {
-            zmq_send(socket, names[worker], (size_t)lengths[worker], ZMQ_SNDMORE);
-            if (is_req) {
-                zmq_send(socket, "", 0, ZMQ_SNDMORE);
+        /* One that came late has had no unit, and is to hear the end too. */
+        while (lengths[worker] == 0) {
+            char name[256];
+            int length;
+            unsigned char late = heard_from(socket, is_req, name, &length);
+            if (lengths[late] == 0) {
+                memcpy(names[late], name, (size_t)length);
+                lengths[late] = length;
             }
-            zmq_send(socket, "", 0, 0);
         }
+        zmq_send(socket, names[worker], (size_t)lengths[worker], ZMQ_SNDMORE);
+        if (is_req) {
+            zmq_send(socket, "", 0, ZMQ_SNDMORE);
+        }
+        zmq_send(socket, "", 0, 0);
     }
     free(times);
 }
@@ -198,6 +215,8 @@ int main(int argc, char **argv) {
         pid_t child = fork();
         need(child >= 0, "fork");
         if (child == 0) {
+            /* No worker outlives who measures. */
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             close(ends[worker][1]);
             if (is_apart) {
                 keep_to(1);

@@ -426,7 +426,6 @@ impl ReceiveChannel {
         Ok(!std::mem::replace(&mut self.peer_closed, true))
     }
 
-    /// Whether the peer has said CLOSE.
     pub(super) fn is_peer_closed(&self) -> bool {
         self.peer_closed
     }

@@ -20,7 +20,7 @@ pub struct Library {
 pub enum NoLibrary {
     /// Without it, the rest can be measured.
     #[error(
-        "{name} is left out: {missing} is not installed (on Debian: apt-get install cc {package})"
+        "{name} is left out: {missing} is not installed (on Debian: apt-get install gcc {package})"
     )]
     NotInstalled {
         /// The contender's name.
