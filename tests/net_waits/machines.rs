@@ -149,7 +149,7 @@ pub fn link_apart(dialer: &Machine, listener: &Machine) -> (Link, Link, Valve) {
 /// The same, with a way of `delay` in each direction.
 pub fn link_far(dialer: &Machine, listener: &Machine, delay: Duration) -> (Link, Link, Valve) {
     let (address, accepting) = listener.listen();
-    let valve = Valve::slow(address, listener, delay);
+    let valve = Valve::to(address, listener, delay);
     let dialed = dialer.dial(valve.address);
     let accepted = listener.accept(accepting);
     (dialed, accepted, valve)

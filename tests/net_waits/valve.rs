@@ -31,13 +31,8 @@ pub struct Valve {
 }
 
 impl Valve {
-    /// Carries connections to `target`, on the runtime of `machine`.
-    pub fn to(target: SocketAddr, machine: &Machine) -> Self {
-        Self::slow(target, machine, Duration::ZERO)
-    }
-
-    /// The same, and all that passes is later by `delay`.
-    pub fn slow(target: SocketAddr, machine: &Machine, delay: Duration) -> Self {
+    /// Carries connections to `target`, on the runtime of `machine`; all that passes is later by `delay`.
+    pub fn to(target: SocketAddr, machine: &Machine, delay: Duration) -> Self {
         let listener = machine
             .runtime
             .block_on(TcpListener::bind("127.0.0.1:0"))
