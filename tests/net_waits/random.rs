@@ -241,7 +241,12 @@ fn run(seed: u64) -> bool {
         .filter_map(|machine| machine.node.deadlock())
         .collect();
     for deadlock in &found {
-        assert_eq!(deadlock, &found[0], "all tell the same");
+        // Who was told late may know of more that wait because of it.
+        assert_eq!(
+            deadlock.cycle_names(),
+            found[0].cycle_names(),
+            "all tell the same cycle"
+        );
         for blocked in deadlock.processes() {
             assert!(names.contains(&blocked.process), "{deadlock}: {left:?}");
         }

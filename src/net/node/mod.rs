@@ -75,8 +75,9 @@ pub(super) const SNAPSHOT: &str = "$snapshot";
 ///
 /// Nodes that have joined the two ends of a link tell each other which of their processes wait for what may come over
 /// links, and pass on what others tell. A deadlock through any number of them is found by each node that is in it, within
-/// a second and four round trips, and is the same one at each: with the names of processes as `clerk at kitchen`. The run
-/// ends with it as with any other ([`OnDeadlock`](crate::process::OnDeadlock)), when all nodes that are in it know.
+/// a second and four round trips, with the same cycle at each, and with the names of processes as `clerk at kitchen`. Who
+/// hears late may know of more processes that wait because of it. The run ends with it as with any other
+/// ([`OnDeadlock`](crate::process::OnDeadlock)), when all nodes that are in it know.
 ///
 /// It is one only if every end of every channel in it is known. So each node that is in it, or passes it on, must have
 /// joined its links, and a channel of a [`Hub`](super::Hub) must be [closed](super::Hub::close) to new ends. That a link may
@@ -111,7 +112,7 @@ pub struct NodeSnapshot {
     pub incarnation: u64,
     /// Its network.
     pub snapshot: Snapshot,
-    /// The deadlock that passes through this node and others, the same at each of them.
+    /// The deadlock that passes through this node and others, with the same cycle at each of them.
     #[serde(default)]
     pub abroad: Option<Deadlock>,
     /// How many processes were left out, so that the rest fits into a message that the peer accepts.

@@ -324,7 +324,8 @@ impl Exchange {
         let nodes = Nodes::new([&self.own].into_iter().chain(others), Conditions::ALL);
         let mut knots = nodes.find().into_iter();
         let ours = knots.find(|knot| knot.members.keys().any(|&(node, _)| node == 0))?;
-        let found = telling::tell(&self.own, &nodes, &ours);
+        let told = self.others.values().filter_map(|it| it.found.as_ref());
+        let found = telling::tell(&self.own, &nodes, &ours, told);
         // What was told may be older than the last look.
         holds(&self.own, &self.track, &found).then_some(found)
     }

@@ -79,7 +79,7 @@ pub(super) struct Found {
     /// Who has found it, and in which of its looks.
     pub(super) finder: NodeId,
     pub(super) number: u64,
-    /// The processes in it.
+    /// The processes in it, in the order of the numbers by which they are told of: from 1.
     pub(super) members: Vec<Member>,
     pub(super) deadlock: Deadlock,
 }

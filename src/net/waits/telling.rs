@@ -11,10 +11,18 @@ use crate::process::{
     abroad::{Stuck, StuckWait, shortest_cycle},
 };
 
-/// Tells what a node has found, in its look number `number`.
-pub(super) fn tell(finder: &Sample, nodes: &Nodes<'_>, knot: &Knot) -> Found {
+/// Tells what a node has found. If some of its processes are told of already, by nodes that did not know of the others
+/// yet, their cycle is the cycle.
+pub(super) fn tell<'a>(
+    finder: &Sample,
+    nodes: &Nodes<'_>,
+    knot: &Knot,
+    told: impl IntoIterator<Item = &'a Found>,
+) -> Found {
     let telling = Telling::new(nodes, knot);
-    let members = knot.members.keys().filter_map(|&who| {
+    let mut told = told.into_iter();
+    let cycle = told.find_map(|found| telling.cycle_of(found));
+    let members = telling.order.iter().filter_map(|&who| {
         Some(Member {
             node: nodes.sample(who.0).node,
             process: who.1,
@@ -25,7 +33,7 @@ pub(super) fn tell(finder: &Sample, nodes: &Nodes<'_>, knot: &Knot) -> Found {
         finder: finder.node,
         number: finder.number,
         members: members.collect(),
-        deadlock: telling.deadlock(),
+        deadlock: telling.deadlock(cycle),
     }
 }
 
@@ -92,7 +100,26 @@ impl<'a> Telling<'a> {
         format!("{process} at {node}")
     }
 
-    fn deadlock(&self) -> Deadlock {
+    /// The cycle of what was told already, by places in the order, if all of it is in this knot.
+    fn cycle_of(&self, found: &Found) -> Option<Vec<u32>> {
+        let cycle = found.deadlock.cycle.iter().map(|blocked| {
+            // They are called by their places, from 1.
+            let at = usize::try_from(blocked.process_id.checked_sub(1)?).ok()?;
+            let member = found.members.get(at)?;
+            let is_it = |&(node, process): &Who| {
+                let turn = stuck(self.nodes, (node, process)).map(|stuck| stuck.turn);
+                self.nodes.sample(node).node == member.node
+                    && process == member.process
+                    && turn == Some(member.turn)
+            };
+            let at = self.order.iter().position(is_it)?;
+            u32::try_from(at).ok()
+        });
+        let cycle: Vec<u32> = cycle.collect::<Option<_>>()?;
+        (!cycle.is_empty()).then_some(cycle)
+    }
+
+    fn deadlock(&self, cycle: Option<Vec<u32>>) -> Deadlock {
         let all: Vec<u32> = (0..).take(self.order.len()).collect();
         let at: HashMap<Who, u32> = self.order.iter().copied().zip(0..).collect();
         let edges = self.knot.members.iter().filter_map(|(who, waits)| {
@@ -102,7 +129,7 @@ impl<'a> Telling<'a> {
             to.dedup();
             Some((*at.get(who)?, to))
         });
-        let cycle = shortest_cycle(&all, &edges.collect());
+        let cycle = cycle.unwrap_or_else(|| shortest_cycle(&all, &edges.collect()));
         let others = all.iter().filter(|id| !cycle.contains(id));
         let blocked = |&id: &u32| self.blocked(self.order[id as usize]);
         let live: u64 = self

@@ -338,6 +338,43 @@ fn nonsense_is_no_deadlock_and_no_end_of_the_program() {
     assert!(!is_found(&samples, Conditions::ALL));
 }
 
+/// Node 3 waits because of a deadlock of the others, which have told of it before they knew of node 3.
+#[test]
+fn who_comes_late_tells_the_cycle_that_was_told() {
+    let mut samples = deadlock().to_vec();
+    let mut far = end(crossing("late", true, true), &[33]);
+    let mut near = end(crossing("late", false, true), &[11]);
+    for end in [&mut far, &mut near] {
+        end.end.crossing.session = "6".to_owned();
+    }
+    samples[0].ends.push(near);
+    let waits = vec![wait(Waiting::Send, "late", &[0])];
+    samples.push(sample(3, vec![stuck(33, "r", waits)], vec![far]));
+    let tell_of = |samples: &[Sample], told: &[super::sample::Found]| {
+        let nodes = Nodes::new(samples, Conditions::ALL);
+        let knots = nodes.find();
+        super::telling::tell(&samples[0], &nodes, &knots[0], told)
+    };
+    let mut first = tell_of(&samples[..2], &[]);
+    assert_eq!(first.deadlock.cycle_names(), ["p at node 1", "q at node 2"]);
+    // Another cycle than would be chosen anew.
+    first.deadlock.cycle.rotate_left(1);
+    let late = tell_of(&samples, std::slice::from_ref(&first));
+    assert_eq!(late.deadlock.cycle_names(), ["q at node 2", "p at node 1"]);
+    assert_eq!(late.deadlock.others.len(), 1);
+    // What is told of processes that have moved, or of none, is left aside.
+    for spoil in [0, 1] {
+        let mut other = first.clone();
+        if spoil == 0 {
+            other.members[0].turn += 1;
+        } else {
+            other.deadlock.cycle[0].process_id = 99;
+        }
+        let anew = tell_of(&samples, &[other]);
+        assert_eq!(anew.deadlock.cycle_names(), ["p at node 1", "q at node 2"]);
+    }
+}
+
 /// As `docs/protocol.md` says.
 #[test]
 fn a_sample_on_the_wire_is_as_it_is_described() {

@@ -49,7 +49,7 @@ pub(super) fn deadlocks(
     told
 }
 
-/// The deadlocks through several nodes, which each of these tells in the same words.
+/// The deadlocks through several nodes, each of which is told by all of them with the same cycle.
 fn abroad(
     nodes: &[NodeSnapshot],
     joined: &Joined,
@@ -58,8 +58,14 @@ fn abroad(
 ) -> Vec<Deadlock> {
     let mut told: Vec<&Deadlock> = Vec::new();
     for deadlock in nodes.iter().filter_map(|node| node.abroad.as_ref()) {
-        if !told.contains(&deadlock) {
-            told.push(deadlock);
+        // Who has heard of more processes that wait because of it tells of more.
+        let known = told
+            .iter_mut()
+            .find(|it| it.cycle_names() == deadlock.cycle_names());
+        match known {
+            None => told.push(deadlock),
+            Some(known) if known.others.len() < deadlock.others.len() => *known = deadlock,
+            Some(_) => {}
         }
     }
     let told = told.into_iter();
