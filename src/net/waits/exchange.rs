@@ -238,10 +238,12 @@ impl Exchange {
             let nodes = kept.found.members.iter().map(|member| member.node);
             let mut others = nodes.filter(|&node| node != self.own.node);
             others.all(|node| {
-                let found = self.others.get(&node);
-                found.is_some_and(|it| {
-                    it.found.as_ref().map(Found::key) == Some(kept.found.key()) && is_so(it)
-                })
+                let other = self.others.get(&node);
+                let agrees = |it: &Sample| {
+                    let found = it.found.as_ref();
+                    found.is_some_and(|found| found.has_cycle_of(&kept.found))
+                };
+                other.is_some_and(|it| agrees(it) && is_so(it))
             })
         };
         match kept.committed {

@@ -102,10 +102,8 @@ impl<'a> Telling<'a> {
 
     /// The cycle of what was told already, by places in the order, if all of it is in this knot.
     fn cycle_of(&self, found: &Found) -> Option<Vec<u32>> {
-        let cycle = found.deadlock.cycle.iter().map(|blocked| {
-            // They are called by their places, from 1.
-            let at = usize::try_from(blocked.process_id.checked_sub(1)?).ok()?;
-            let member = found.members.get(at)?;
+        let cycle = found.cycle().map(|member| {
+            let member = member?;
             let is_it = |&(node, process): &Who| {
                 let turn = stuck(self.nodes, (node, process)).map(|stuck| stuck.turn);
                 self.nodes.sample(node).node == member.node

@@ -362,6 +362,10 @@ fn who_comes_late_tells_the_cycle_that_was_told() {
     let late = tell_of(&samples, std::slice::from_ref(&first));
     assert_eq!(late.deadlock.cycle_names(), ["q at node 2", "p at node 1"]);
     assert_eq!(late.deadlock.others.len(), 1);
+    assert!(late.has_cycle_of(&first) && first.has_cycle_of(&late));
+    let mut anew = tell_of(&samples, &[]);
+    anew.number += 1;
+    assert!(!late.has_cycle_of(&anew));
     // What is told of processes that have moved, or of none, is left aside.
     for spoil in [0, 1] {
         let mut other = first.clone();
