@@ -101,7 +101,7 @@ impl Found {
     }
 
     /// The processes of its cycle, in order.
-    pub(super) fn cycle(&self) -> impl Iterator<Item = Option<&Member>> {
+    pub(super) fn on_cycle(&self) -> impl Iterator<Item = Option<&Member>> {
         self.deadlock.cycle.iter().map(|blocked| {
             // They are called by their places, from 1.
             let at = usize::try_from(blocked.process_id.checked_sub(1)?).ok()?;
@@ -111,8 +111,8 @@ impl Found {
 
     /// Whether both tell the same cycle, whoever else waits because of it.
     pub(super) fn has_cycle_of(&self, other: &Self) -> bool {
-        let is_known = self.cycle().all(|member| member.is_some());
-        self.key() == other.key() || is_known && self.cycle().eq(other.cycle())
+        let is_known = self.on_cycle().all(|member| member.is_some());
+        self.key() == other.key() || is_known && self.on_cycle().eq(other.on_cycle())
     }
 }
 

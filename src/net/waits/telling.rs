@@ -102,7 +102,7 @@ impl<'a> Telling<'a> {
 
     /// The cycle of what was told already, by places in the order, if all of it is in this knot.
     fn cycle_of(&self, found: &Found) -> Option<Vec<u32>> {
-        let cycle = found.cycle().map(|member| {
+        let cycle = found.on_cycle().map(|member| {
             let member = member?;
             let is_it = |&(node, process): &Who| {
                 let turn = stuck(self.nodes, (node, process)).map(|stuck| stuck.turn);
