@@ -152,15 +152,8 @@ impl<'a> View<'a> {
             let mut ops = self.picture.ops.iter();
             ops.any(|op| op.channel == channel && op.wait.operation == operation)
         };
-        let may_fail = |id: &&u32| {
-            let holder = self.tables.processes.get(**id);
-            holder.is_some_and(|holder| holder.kind == Kind::Attached || holder.has_failed)
-        };
-        let holders = entry.holders(Side::Sending).iter();
-        let failing = holders
-            .chain(entry.holders(Side::Receiving))
-            .filter(may_fail);
-        let spoilers = entry.poisoners().iter().chain(failing).copied();
+        let failing = graph::those_that_may_fail(self.tables, entry);
+        let spoilers = entry.poisoners().iter().copied().chain(failing);
         self.ends.push(LinkEnd {
             crossing: crossing.clone(),
             version: entry.version,

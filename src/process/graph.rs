@@ -550,15 +550,22 @@ pub(super) fn with_those_that_may_fail(
     if op.wait.operation == Operation::Accepted {
         return releasers;
     }
-    let may_fail = |holder: &&u32| {
-        let holder = tables.processes.get(**holder);
-        holder.is_some_and(|holder| holder.kind == Kind::Attached || holder.has_failed)
-    };
-    let holders = entry.holders(Side::Sending).iter();
-    let holders = holders.chain(entry.holders(Side::Receiving));
-    let others = |id: &&u32| **id != op.process;
-    releasers.extend(holders.filter(may_fail).filter(others).copied());
+    let others = |&id: &u32| id != op.process;
+    releasers.extend(those_that_may_fail(tables, entry).filter(others));
     releasers
+}
+
+/// Those who hold an end of a channel and may poison it while the run goes on as if nothing had happened.
+pub(super) fn those_that_may_fail<'a>(
+    tables: &'a Tables,
+    entry: &'a ChannelEntry,
+) -> impl Iterator<Item = u32> + 'a {
+    let holders = entry.holders(Side::Sending).iter();
+    let holders = holders.chain(entry.holders(Side::Receiving)).copied();
+    holders.filter(|&id| {
+        let holder = tables.processes.get(id);
+        holder.is_some_and(|holder| holder.kind == Kind::Attached || holder.has_failed)
+    })
 }
 
 /// As names, in alphabetical order, each once; and by their serials, in the order of the names.
