@@ -238,12 +238,11 @@ fn traffic_is_no_deadlock() {
         async |(up, down): &(Out<Number>, In<Number>)| {
             let end = Instant::now() + LOOKS;
             let mut count = 0;
-            while Instant::now() < end {
+            while Instant::now() < end || count < 4 {
                 up.send(Number(count)).await?;
                 assert_eq!(down.recv().await?, Number(count));
                 count += 1;
             }
-            assert!(count > 3);
             Ok(())
         },
     );
