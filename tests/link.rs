@@ -504,8 +504,7 @@ async fn a_peer_lost_before_the_last_chunk_returns_the_message_and_after_it_leav
 #[tokio::test]
 async fn a_peer_that_is_silent_for_the_whole_lease_ends_the_link_and_one_that_lives_does_not() {
     let brisk = || config().lease(Duration::from_millis(200));
-    // On this connection or none: one that may be followed by another is given up after half the lease.
-    let (link, mut puppet) = link_and_puppet_of(brisk().reconnect(false)).await;
+    let (link, mut puppet) = link_and_puppet_of(brisk()).await;
     let tx = link.sender("units").unwrap();
     let sending = tokio::spawn(async move { tx.send_async(Bytes::from_static(b"unit")).await });
     puppet.expect(FrameType::Open).await;
