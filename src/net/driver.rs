@@ -359,17 +359,9 @@ impl Driver {
         let Some(stream) = &mut self.stream else {
             return ControlFlow::Continue(false);
         };
-        let stream = Pin::new(stream);
         let written = self.shared.with(|core| {
-            let bytes = core.wire.output();
-            if bytes.is_empty() {
-                return Poll::Pending;
-            }
-            let written = stream.poll_write(context, bytes);
-            written.map_ok(|count| {
-                core.wire.wrote(count);
-                (count, !core.wire.output().is_empty())
-            })
+            let written = stream.poll_write_of(context, &mut core.wire);
+            written.map_ok(|count| (count, core.wire.has_output()))
         });
         match written {
             Poll::Pending => ControlFlow::Continue(false),

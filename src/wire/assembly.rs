@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use super::limits::CHUNK_BYTES_MAX;
 
+/// How many times as much as arrived a buffer may have room for: a message of 1 MiB is moved once, after its first chunk.
+const GROWTH: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Assembly {
     total: u64,
@@ -53,10 +56,13 @@ impl Assembly {
         }
         let needed = self.bytes.len() + chunk.len();
         if self.bytes.capacity() < needed {
-            // Doubled, so that the copies stay linear; from what arrived, not from what was claimed.
+            // From what arrived, not from what was claimed; few times, for each is a copy.
             let allowed = self.total.min(self.arrived + granted);
             let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-            let capacity = (needed * 2).max(CHUNK_BYTES_MAX).min(allowed).max(needed);
+            let capacity = (needed * GROWTH)
+                .max(CHUNK_BYTES_MAX)
+                .min(allowed)
+                .max(needed);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(chunk);

@@ -58,6 +58,12 @@ impl Budget {
         (self.limit / shares).min(SHARE_BYTES_MAX)
     }
 
+    /// How many of `wanted` bytes a channel can have in advance only because its messages were long: none of the half
+    /// of the limit that is for what is known to come, however many such channels are idle.
+    pub(super) fn spare(&self, wanted: u64) -> u64 {
+        wanted.min((self.limit / 2).saturating_sub(self.used))
+    }
+
     /// How many of the `wanted` bytes a channel can have in advance: a share, or more as long as as much is left
     /// for others.
     pub(super) fn advance(&self, wanted: u64, share: u64) -> u64 {
@@ -144,6 +150,12 @@ mod tests {
         let share = budget.share(1);
         assert_eq!(share, 1 << 14);
         assert_eq!(budget.advance(u64::MAX, share), 1 << 19);
+        budget.change(0, 1 << 18);
+        assert_eq!(budget.spare(1 << 17), 1 << 17);
+        assert_eq!(budget.spare(u64::MAX), 1 << 18);
+        budget.change(0, 1 << 18);
+        assert_eq!(budget.spare(1), 0, "half is for what is known to come");
+        budget.change(1 << 19, 0);
         budget.change(0, (1 << 20) - 10);
         assert_eq!(budget.advance(100, share), 10);
         assert_eq!(budget.share(1000), (1 << 20) / 1000);

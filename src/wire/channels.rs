@@ -118,6 +118,16 @@ impl<C> Channels<C> {
         self.ready.insert(channel);
     }
 
+    /// The channels that may have something to say.
+    pub(super) fn ready(&self) -> impl Iterator<Item = (u16, &C)> {
+        let numbers = self.ready.iter();
+        numbers.filter_map(|number| Some((number, self.get(number)?)))
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        self.ready.has_any()
+    }
+
     /// The next channel in turn that may have something to say; its mark is taken away.
     pub(super) fn pop_ready(&mut self) -> Option<u16> {
         self.ready.pop_next()

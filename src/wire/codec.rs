@@ -86,12 +86,7 @@ impl<'a> Frame<'a> {
         let start = out.len();
         let kind = self.frame_type();
         let (channel, sequence) = self.place();
-        let mut header = [0; HEADER_BYTES];
-        header[0] = VERSION;
-        header[1] = kind.byte();
-        header[2..4].copy_from_slice(&channel.to_be_bytes());
-        header[8..].copy_from_slice(&sequence.to_be_bytes());
-        out.extend_from_slice(&header);
+        out.extend_from_slice(&header(kind, channel, sequence));
         self.encode_payload(out);
         let length = out.len() - start - HEADER_BYTES;
         debug_assert!(
@@ -174,6 +169,12 @@ impl<'a> Frame<'a> {
         };
         let frame = Self::decode_payload(&header, payload)?;
         Ok(Some((frame, HEADER_BYTES + header.length)))
+    }
+
+    /// How long the frame is of which the beginning is there, if that shows it already.
+    pub(super) fn length_at(input: &[u8]) -> Option<usize> {
+        let header = Header::decode(input.first_chunk()?).ok()?;
+        Some(HEADER_BYTES + header.length)
     }
 
     fn decode_payload(header: &Header, payload: &'a [u8]) -> Result<Self, Violation> {
@@ -278,6 +279,35 @@ impl<'a> Frame<'a> {
             }
         })
     }
+}
+
+/// A header, but for the length.
+fn header(kind: FrameType, channel: u16, sequence: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[0] = VERSION;
+    header[1] = kind.byte();
+    header[2..4].copy_from_slice(&channel.to_be_bytes());
+    header[8..].copy_from_slice(&sequence.to_be_bytes());
+    header
+}
+
+/// What comes before the chunk in a DATA frame.
+pub(super) const DATA_HEAD_BYTES: usize = HEADER_BYTES + 4;
+
+/// A DATA frame of a message of `total` bytes, up to its chunk of `length`.
+pub(super) fn data_head(
+    channel: u16,
+    sequence: u64,
+    total: usize,
+    length: usize,
+) -> [u8; DATA_HEAD_BYTES] {
+    // The limits keep both far below 2^32.
+    let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let mut head = [0; DATA_HEAD_BYTES];
+    head[..HEADER_BYTES].copy_from_slice(&header(FrameType::Data, channel, sequence));
+    head[4..8].copy_from_slice(&number(4 + length));
+    head[HEADER_BYTES..].copy_from_slice(&number(total));
+    head
 }
 
 fn end_byte(end: End) -> u8 {

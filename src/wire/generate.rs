@@ -6,6 +6,7 @@ use super::{
     hello::{Hello, preamble},
     limits::OUTPUT_BYTES_MAX,
     output::Output,
+    send::{Heads, Slices},
     state::{Role, State},
     token::Token,
 };
@@ -29,7 +30,7 @@ impl State {
         }
         self.say_life(output.buffer());
         self.reopen(output.buffer());
-        while output.buffer().len() < OUTPUT_BYTES_MAX {
+        while !output.is_full() {
             let Some(channel) = self.receives.pop_ready() else {
                 break;
             };
@@ -45,9 +46,7 @@ impl State {
         }
         if self.goodbye.is_none() {
             self.generate_sends(output);
-        } else if output.buffer().len() < OUTPUT_BYTES_MAX
-            && (self.connection.deaf || !self.connection.awaits_resumed())
-        {
+        } else if !output.is_full() && (self.connection.deaf || !self.connection.awaits_resumed()) {
             self.say_goodbye(output.buffer());
         }
     }
@@ -87,14 +86,14 @@ impl State {
         if self.connection.resuming && !self.connection.resumed_said {
             return;
         }
-        while output.buffer().len() < OUTPUT_BYTES_MAX {
+        while !output.is_full() {
             let Some(channel) = self.sends.pop_ready() else {
                 break;
             };
             let Some(state) = self.sends.get_mut(channel) else {
                 continue;
             };
-            let before = output.buffer().len();
+            let before = output.generated();
             if state.is_open_said() {
                 state.generate(channel, output);
             } else {
@@ -102,12 +101,26 @@ impl State {
                 state.open(channel, self.openings, output.buffer());
                 state.is_new();
             }
-            state.traffic.said += (output.buffer().len() - before) as u64;
+            state.traffic.said += output.generated() - before;
             if state.is_over() {
                 self.sends.remove(channel);
             } else if state.is_ready() {
                 self.sends.mark_ready(channel);
             }
+        }
+    }
+
+    /// The chunks of which [`generate`](Self::generate) would say the next ones, if it would say nothing else.
+    pub(super) fn look_ahead<'a>(&'a self, heads: &'a mut Heads, slices: &mut Slices<'a>) {
+        let other = self.goodbye.is_some()
+            || self.life.lost.is_some()
+            || self.life.has_sign()
+            || self.receives.has_ready()
+            || (self.connection.resuming && !self.connection.resumed_said);
+        let ready = self.sends.ready();
+        let mut ready = ready.filter(|(_, state)| state.would_say());
+        if let (false, Some((channel, state)), None) = (other, ready.next(), ready.next()) {
+            state.look_ahead(channel, heads, slices);
         }
     }
 

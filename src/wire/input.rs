@@ -5,7 +5,7 @@
 //! - `start <= end <= buffer.len() <= limit`.
 //! - The buffer grows only when it is full of bytes that arrived, or a read has filled it.
 
-use super::limits::{INPUT_BYTES_IDLE, INPUT_BYTES_MIN};
+use super::limits::{INPUT_BYTES_IDLE, INPUT_BYTES_MIN, NEXT_BYTES};
 
 #[derive(Debug)]
 pub(super) struct Input {
@@ -15,6 +15,8 @@ pub(super) struct Input {
     limit: usize,
     /// A read has filled the buffer, so there may be more.
     filled_up: bool,
+    /// How long the frame is that begins at `start`, if that is known and it is not whole.
+    awaited: Option<usize>,
 }
 
 impl Input {
@@ -26,7 +28,13 @@ impl Input {
             end: 0,
             limit,
             filled_up: false,
+            awaited: None,
         }
+    }
+
+    /// Reads no more than the rest of a frame of `length` bytes, and the head of the next.
+    pub(super) fn await_frame(&mut self, length: Option<usize>) {
+        self.awaited = length;
     }
 
     /// Allows more, once the peer is known.
@@ -43,11 +51,19 @@ impl Input {
         if std::mem::take(&mut self.filled_up) && self.buffer.len() < INPUT_BYTES_MIN {
             self.grow(INPUT_BYTES_MIN);
         }
+        if let Some(length) = self.awaited {
+            let bytes = length + NEXT_BYTES;
+            if self.start + bytes > self.buffer.len() {
+                self.move_to_front();
+            }
+            let room = self.buffer.len().min(self.start + bytes);
+            if self.end < room {
+                return &mut self.buffer[self.end..room];
+            }
+        }
         if self.end == self.buffer.len() {
             if self.start > 0 {
-                self.buffer.copy_within(self.start..self.end, 0);
-                self.end -= self.start;
-                self.start = 0;
+                self.move_to_front();
             } else {
                 self.grow((self.buffer.len() * 2).max(INPUT_BYTES_IDLE));
             }
@@ -57,6 +73,12 @@ impl Input {
             "the buffer keeps to its limit"
         );
         &mut self.buffer[self.end..]
+    }
+
+    fn move_to_front(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
     }
 
     /// Whether there is room without an allocation.
@@ -81,6 +103,7 @@ impl Input {
     }
 
     pub(super) fn consume(&mut self, count: usize) {
+        self.awaited = None;
         self.start = (self.start + count).min(self.end);
     }
 

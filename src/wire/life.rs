@@ -120,6 +120,11 @@ impl Life {
             .flatten()
     }
 
+    /// Whether a sign of life is due.
+    pub(super) fn has_sign(&self) -> bool {
+        self.ping_due || self.pong_due.is_some()
+    }
+
     /// The number of the PING that is due.
     pub(super) fn take_ping(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.ping_due) {

@@ -78,8 +78,12 @@ pub(super) const INPUT_BYTES_IDLE: usize = 256;
 /// The input buffer of a link on which something comes. It grows, to the longest frame at most, when a frame needs it.
 pub const INPUT_BYTES_MIN: usize = 8 * 1024;
 
-/// The longest input buffer: the longest frame.
-pub(super) const INPUT_BYTES_MAX: usize = HEADER_BYTES + PAYLOAD_BYTES_MAX;
+/// The longest input buffer: the longest frame, and what comes before the chunk in the next.
+pub(super) const INPUT_BYTES_MAX: usize = HEADER_BYTES + PAYLOAD_BYTES_MAX + NEXT_BYTES;
+
+/// What is read beyond the end of a long frame: not more of the next one than shows how long that is, for what is there
+/// of it would have to be moved to the beginning of the buffer.
+pub(super) const NEXT_BYTES: usize = HEADER_BYTES + 4;
 
 /// What this side accepts from a peer. Each side tells the other in its HELLO.
 ///

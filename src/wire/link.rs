@@ -7,7 +7,7 @@
 //! - A link that is idle keeps no buffer that it does not need.
 //! - What was read from an earlier connection, or was to be written to it, is gone before the next one begins.
 
-use std::time::Duration;
+use std::{io::IoSlice, time::Duration};
 
 use super::{
     error::Violation,
@@ -18,6 +18,7 @@ use super::{
     limits::{HANDSHAKE_BYTES_MAX, INPUT_BYTES_MAX, PREAMBLE_BYTES},
     output::Output,
     receive::ReceiveChannel,
+    send::{Heads, Slices},
     state::{Role, State},
 };
 
@@ -117,6 +118,7 @@ impl Link {
         }
         while !self.state.connection.deaf && self.state.wants.is_none() {
             let Some((frame, length)) = Frame::decode(self.input.bytes())? else {
+                self.input.await_frame(Frame::length_at(self.input.bytes()));
                 break;
             };
             let greeted = self.state.connection.hello_heard;
@@ -143,16 +145,53 @@ impl Link {
     /// What the socket is to write next; say with [`wrote`](Self::wrote) how much it took. Empty if there is
     /// nothing to say.
     pub fn output(&mut self) -> &[u8] {
+        if self.has_output() {
+            self.output.joined()
+        } else {
+            &[]
+        }
+    }
+
+    /// Whether there is something to say.
+    pub fn has_output(&mut self) -> bool {
         if self.output.is_empty() {
             self.state.generate(&mut self.output);
         }
-        self.output.bytes()
+        !self.output.is_empty()
+    }
+
+    /// As [`output`](Self::output) and [`wrote`](Self::wrote) in one, for sockets that write from several places at
+    /// once: nothing is copied together, and as long as no other channel has anything to say, more than one chunk of a
+    /// long message may leave in one write. `write` returns how many bytes the socket took of the slices, from the first
+    /// on; a chunk of which it took none is not said yet, and does not make anybody else wait.
+    ///
+    /// Returns what `write` returned beside that, or `None` if there is nothing to say.
+    pub fn write_with<R>(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> (usize, R)) -> Option<R> {
+        if !self.has_output() {
+            return None;
+        }
+        let (head, body) = self.output.parts();
+        let (count, result) = if body.is_empty() {
+            write(&[IoSlice::new(head)])
+        } else {
+            let mut heads = Heads::default();
+            let mut slices = Slices::new([head, body]);
+            self.state.look_ahead(&mut heads, &mut slices);
+            write(slices.get())
+        };
+        self.wrote(count);
+        Some(result)
     }
 
     /// Says that the socket took the first `count` bytes of [`output`](Self::output), at the time of the last
     /// [`tick`](Self::tick).
     pub fn wrote(&mut self, count: usize) {
-        self.output.wrote(count);
+        let mut beyond = self.output.wrote(count);
+        while beyond > 0 && self.has_output() {
+            // What was looked at ahead, and is being said now.
+            beyond = self.output.wrote(beyond);
+        }
+        debug_assert!(beyond == 0, "no more was written than there was");
         self.state.counters.bytes_written += count as u64;
         if count > 0 {
             self.state.life.said();

@@ -38,6 +38,17 @@ impl ReadySet {
         self.words.iter().any(|word| *word != 0)
     }
 
+    /// The numbers in it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        let numbers = (0u16..).step_by(64).zip(&self.words);
+        numbers
+            .filter(|(_, word)| **word != 0)
+            .flat_map(|(first, word)| {
+                let bits = (0..64).filter(move |bit| word & (1 << bit) != 0);
+                bits.map(move |bit| first + bit)
+            })
+    }
+
     /// Removes and returns the next number after the one returned before, around the end.
     pub(crate) fn pop_next(&mut self) -> Option<u16> {
         let words = self.words.len();
@@ -83,7 +94,13 @@ mod tests {
         assert_eq!(set.pop_next(), Some(0));
         set.remove(63);
         assert_eq!(set.pop_next(), None);
-        set.insert(255);
+        assert_eq!(set.iter().count(), 0);
+        for index in [255, 64, 63] {
+            set.insert(index);
+        }
+        assert!(set.iter().eq([63, 64, 255]));
+        set.remove(63);
+        set.remove(64);
         assert_eq!(set.pop_next(), Some(255));
         set.insert(1);
         assert_eq!(set.pop_next(), Some(1));

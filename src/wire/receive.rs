@@ -47,6 +47,8 @@ pub(super) struct ReceiveChannel {
     /// The same, of messages that arrived in whole.
     bytes_whole: u64,
     assembly: Option<Assembly>,
+    /// The length of the last message that arrived in whole: the next one may be as long.
+    usual: u64,
     /// The messages that arrived and are not settled, with their lengths.
     delivered: Vec<(u64, u64)>,
     /// The sum of those lengths.
@@ -102,6 +104,7 @@ impl ReceiveChannel {
             bytes_arrived: 0,
             bytes_whole: 0,
             assembly: None,
+            usual: 0,
             delivered: Vec::new(),
             bytes_delivered: 0,
             outcomes: Vec::new(),
@@ -227,6 +230,11 @@ impl ReceiveChannel {
         messages
     }
 
+    /// How long the next message may be, as far as one can know.
+    pub(super) fn usual(&self) -> u64 {
+        self.usual
+    }
+
     /// How many bytes the messages that did not begin would have to be granted to have `share` each.
     pub(super) fn wanted(&self, share: u64) -> u64 {
         if self.ending.is_some() || self.peer_closed {
@@ -318,6 +326,7 @@ impl ReceiveChannel {
         let whole = assembly.append(chunk, granted, wanted);
         if whole.is_some() {
             self.assembly = None;
+            self.usual = u64::from(total);
             self.bytes_whole = self.bytes_arrived;
             if wanted {
                 self.delivered.push((sequence, u64::from(total)));

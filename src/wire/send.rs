@@ -9,13 +9,17 @@
 //! - On a resumed connection no DATA is said before RESUME was heard; then a message is said from its beginning
 //!   exactly if it had not arrived.
 
+mod ahead;
 mod resuming;
+
+pub(super) use ahead::{Heads, Slices};
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use super::{
+    codec::data_head,
     ending::Ending,
     error::Violation,
     event::{MessageType, Outcome, Settlement},
@@ -323,6 +327,11 @@ impl SendChannel {
                 && (self.revoked || self.to_withdraw().is_some() || self.is_chunk_due()))
     }
 
+    /// Whether [`generate`](Self::generate) would say something.
+    pub(super) fn would_say(&self) -> bool {
+        self.is_ready() || self.is_settled_of_use()
+    }
+
     /// Says OPEN: with the number `opening` if it is the first time.
     pub(super) fn open(&mut self, channel: u16, opening: u64, out: &mut Vec<u8>) {
         self.open_said = true;
@@ -423,14 +432,8 @@ impl SendChannel {
             return;
         }
         let length = left.min(CHUNK_BYTES_MAX).min(credit);
-        let chunk = &message.bytes[offset..offset + length];
-        Frame::Data {
-            channel,
-            sequence,
-            total: u32::try_from(message.bytes.len()).unwrap_or(u32::MAX),
-            chunk,
-        }
-        .encode(output.buffer());
+        let head = data_head(channel, sequence, message.bytes.len(), length);
+        output.say_data(&head, &message.bytes, offset, length);
         self.bytes_sent += length as u64;
         self.bytes_unsaid -= length as u64;
         message.stage = if length == left {

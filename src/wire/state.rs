@@ -259,7 +259,9 @@ impl State {
         let Some(state) = self.receives.get(channel) else {
             return;
         };
+        let likely = state.wanted(state.usual().max(share));
         let bytes = self.budget.advance(state.wanted(share), share);
+        let bytes = bytes.max(self.budget.spare(likely));
         if bytes > 0 {
             self.change_receive(channel, |state| state.grant_bytes(bytes));
         }

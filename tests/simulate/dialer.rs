@@ -1,8 +1,8 @@
 //! The dialer's process.
 
-use handover::wire::{Event, Link, OUTPUT_BYTES_MAX};
+use handover::wire::{Event, Link};
 
-use super::{Accepted, World, amount};
+use super::{Accepted, World, amount, write};
 use crate::{network::Connection, owner::Session};
 
 impl World {
@@ -76,11 +76,10 @@ impl World {
         };
         session.link.tick(self.now);
         let most = amount(&mut self.rng, self.tiny);
-        let output = session.link.output();
-        assert!(output.len() < 2 * OUTPUT_BYTES_MAX, "no output piles up");
-        let offered = &output[..most.min(output.len())];
-        let count = self.connections[index].up.write(offered, &mut self.ledger);
-        session.link.wrote(count);
+        let (socket, ledger) = (&mut self.connections[index].up, &mut self.ledger);
+        write(&mut session.link, &mut self.rng, most, |bytes| {
+            socket.write(bytes, ledger)
+        });
         if session.concluded && session.link.is_finished() {
             self.hang_up();
         }

@@ -1,8 +1,8 @@
 //! The listener's process: a table of sessions, and connections of which nobody has said yet whose they are.
 
-use handover::wire::{Event, Goodbye, Link, OUTPUT_BYTES_MAX};
+use handover::wire::{Event, Goodbye, Link};
 
-use super::{Accepted, World, amount};
+use super::{Accepted, World, amount, write};
 use crate::owner::Session;
 
 impl World {
@@ -32,13 +32,10 @@ impl World {
             Accepted::Gone => return,
         };
         link.tick(self.now);
-        let output = link.output();
-        assert!(output.len() < 2 * OUTPUT_BYTES_MAX, "no output piles up");
-        let offered = &output[..most.min(output.len())];
-        let count = self.connections[index]
-            .down
-            .write(offered, &mut self.ledger);
-        link.wrote(count);
+        let (socket, ledger) = (&mut self.connections[index].down, &mut self.ledger);
+        write(link, &mut self.rng, most, |bytes| {
+            socket.write(bytes, ledger)
+        });
         let refused = matches!(self.accepted[index], Accepted::New(_));
         let link = match &self.accepted[index] {
             Accepted::New(link) => &**link,

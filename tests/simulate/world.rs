@@ -9,7 +9,7 @@ mod rest;
 
 use std::time::Duration;
 
-use handover::wire::{Link, Settings};
+use handover::wire::{Link, OUTPUT_BYTES_MAX, Settings};
 
 use crate::{
     ledger::Ledger,
@@ -245,6 +245,26 @@ impl World {
             }
         }
     }
+}
+
+/// A socket takes what `to` takes of up to `most` bytes: from one place, or from several.
+fn write(link: &mut Link, rng: &mut Rng, most: usize, to: impl FnOnce(&[u8]) -> usize) {
+    if rng.below(2) == 0 {
+        let output = link.output();
+        assert!(output.len() < 2 * OUTPUT_BYTES_MAX, "no output piles up");
+        let count = to(&output[..most.min(output.len())]);
+        link.wrote(count);
+        return;
+    }
+    let said = link.write_with(|slices| {
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        let count = to(&bytes.take(most).collect::<Vec<u8>>());
+        (count, ())
+    });
+    assert!(
+        said.is_some() || link.output().is_empty(),
+        "what there is to say is said"
+    );
 }
 
 /// How many bytes a socket takes or gives at once: in some schedules few.

@@ -18,6 +18,8 @@ use tokio::{
 };
 use tokio_rustls::TlsStream;
 
+use crate::wire::Link;
+
 /// The most bytes in a record of TLS.
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 
@@ -48,6 +50,39 @@ impl Stream {
             Self::Plain(stream) => stream.poll_read_ready(context).is_ready(),
             // There may be something in the session, beside the socket.
             Self::Tls(_) => true,
+        }
+    }
+
+    /// Writes once of what `wire` has to say; says how much. Pending if it has nothing to say, too.
+    pub(in crate::net) fn poll_write_of(
+        &mut self,
+        context: &mut Context<'_>,
+        wire: &mut Link,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => wire
+                .write_with(|slices| {
+                    let stream = Pin::new(stream);
+                    let written = match slices {
+                        [slice] => stream.poll_write(context, slice),
+                        _ => stream.poll_write_vectored(context, slices),
+                    };
+                    let count = match &written {
+                        Poll::Ready(Ok(count)) => *count,
+                        _ => 0,
+                    };
+                    (count, written)
+                })
+                .unwrap_or(Poll::Pending),
+            Self::Tls(encrypted) => {
+                let bytes = wire.output();
+                if bytes.is_empty() {
+                    return Poll::Pending;
+                }
+                let count = ready!(encrypted.poll_write(context, bytes))?;
+                wire.wrote(count);
+                Poll::Ready(Ok(count))
+            }
         }
     }
 

@@ -19,9 +19,24 @@ impl Conduit {
         self.0.clear();
     }
 
-    /// Takes what a side has to say.
+    /// Takes what a side has to say: from one place, or from several.
     pub fn fill(&mut self, link: &mut Link, mut most: usize) {
         loop {
+            if most % 2 == 1 {
+                let room = most.min(ROOM - self.0.len());
+                let said = link.write_with(|slices| {
+                    let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+                    let before = self.0.len();
+                    self.0.extend(bytes.take(room));
+                    let count = self.0.len() - before;
+                    (count, count)
+                });
+                most -= said.unwrap_or(0);
+                if said.is_none_or(|count| count == 0) {
+                    return;
+                }
+                continue;
+            }
             let output = link.output();
             assert!(output.len() < 2 * OUTPUT_BYTES_MAX, "no output piles up");
             let count = output.len().min(most).min(ROOM - self.0.len());
