@@ -8,14 +8,14 @@ use std::{
     future::Future,
     io,
     ops::ControlFlow,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncReadExt, AsyncWrite},
     time::Sleep,
 };
 
@@ -387,12 +387,8 @@ impl Driver {
             if !core.wire.has_input_room() && !stream.may_be_read(context) {
                 return Poll::Pending;
             }
-            let stream = Pin::new(stream);
-            let mut buffer = ReadBuf::new(core.wire.input());
-            let polled = stream.poll_read(context, &mut buffer);
-            let count = buffer.filled().len();
-            core.wire.received(count);
-            polled.map_ok(|()| count)
+            core.wire
+                .read_with(|buffer| pin!(stream.read_buf(buffer)).poll(context))
         });
         match read {
             Poll::Pending => ControlFlow::Continue(false),

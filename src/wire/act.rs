@@ -1,10 +1,12 @@
 //! What follows from each frame of the peer.
 
 use super::{
+    codec::DataHead,
+    connection::Chunk,
     ending::Ending,
     error::Violation,
     event::{Event, Lost, MessageType, ReceiveId, SendId, Settlement},
-    frame::{End, Frame},
+    frame::{End, Frame, FrameType},
     goodbye::{Code, Goodbye},
     receive::{ReceiveChannel, Withdrawn},
     send::SendChannel,
@@ -141,6 +143,42 @@ impl State {
         }
     }
 
+    /// The head of a DATA frame came; more of the message is granted at once, if it is longer than was granted.
+    pub(super) fn begin_chunk(&mut self, head: DataHead) -> Result<(), Violation> {
+        let limit = self.settings.limits.message_bytes;
+        let state = self.receive(FrameType::Data.name(), head.channel)?;
+        state.begin_chunk(head, limit)?;
+        if state.missing() > 0 {
+            self.serve(head.channel);
+        }
+        let left = head.length;
+        self.connection.chunk = Some(Chunk { head, left });
+        Ok(())
+    }
+
+    /// Some of the chunk that has begun came.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        if let Some(chunk) = &mut self.connection.chunk {
+            chunk.left -= bytes.len();
+            if let Some(state) = self.receives.get_mut(chunk.head.channel) {
+                state.append(bytes);
+            }
+        }
+    }
+
+    /// All of the chunk that has begun is here.
+    pub(super) fn end_chunk(&mut self) -> Option<Event> {
+        let DataHead {
+            channel, sequence, ..
+        } = self.connection.chunk.take()?.head;
+        let message = self.receives.get_mut(channel)?.end_chunk()?;
+        Some(Event::Message {
+            channel: ReceiveId(channel),
+            sequence,
+            message,
+        })
+    }
+
     /// A frame of the sender of a channel on which this side receives.
     fn act_on_receive(
         &mut self,
@@ -154,23 +192,14 @@ impl State {
                 total,
                 chunk,
             } => {
-                let limit = self.settings.limits.message_bytes;
-                let state = self.receive(kind, channel)?;
-                let before = state.reserved();
-                let arrived = state.arrive(channel, sequence, total, chunk, limit);
-                let (after, missing) = (state.reserved(), state.missing());
-                // Also if it breaks the rules: the sum stays that of the channels.
-                self.budget.change(before, after);
-                let message = arrived?;
-                if missing > 0 {
-                    self.serve(channel);
-                }
-                let channel = ReceiveId(channel);
-                Ok(message.map(|message| Event::Message {
+                self.begin_chunk(DataHead {
                     channel,
                     sequence,
-                    message,
-                }))
+                    total,
+                    length: chunk.len(),
+                })?;
+                self.append(chunk);
+                Ok(self.end_chunk())
             }
             Frame::Revoked {
                 channel,

@@ -38,35 +38,44 @@ impl Assembly {
         self.total - self.arrived
     }
 
-    /// Whether `chunk` can be the next of this message.
-    pub(super) fn takes(&self, total: u64, chunk: &[u8]) -> bool {
-        total == self.total && chunk.len() as u64 <= self.missing()
+    /// Whether `length` bytes more can be the next chunk of this message.
+    pub(super) fn takes(&self, total: u64, length: usize) -> bool {
+        total == self.total && length as u64 <= self.missing()
     }
 
-    /// Adds a chunk, after which `granted` bytes may still come; returns the message if it was the last of it.
-    pub(super) fn append(&mut self, chunk: &[u8], granted: u64, wanted: bool) -> Option<Bytes> {
-        self.arrived += chunk.len() as u64;
-        let whole = self.arrived == self.total;
-        if !wanted {
-            return whole.then(Bytes::new);
-        }
-        if whole && self.bytes.is_empty() {
-            // A slice of the read buffer would keep all of that buffer alive.
-            return Some(Bytes::copy_from_slice(chunk));
-        }
-        let needed = self.bytes.len() + chunk.len();
+    /// Makes room for a chunk of `length` bytes, after which `granted` may still come.
+    pub(super) fn expect(&mut self, length: usize, granted: u64) {
+        let needed = self.bytes.len() + length;
         if self.bytes.capacity() < needed {
-            // From what arrived, not from what was claimed; few times, for each is a copy.
-            let allowed = self.total.min(self.arrived + granted);
+            // From the chunks that came, not from what was claimed; few times, for each is a copy.
+            let allowed = self.total.min(needed as u64 + granted);
             let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-            let capacity = (needed * GROWTH)
-                .max(CHUNK_BYTES_MAX)
-                .min(allowed)
-                .max(needed);
+            let capacity = (needed * GROWTH).max(CHUNK_BYTES_MAX);
+            let capacity = capacity.min(allowed).max(needed);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
-        self.bytes.extend_from_slice(chunk);
-        whole.then(|| Bytes::from(std::mem::take(&mut self.bytes)))
+    }
+
+    /// Adds bytes of the chunk.
+    pub(super) fn append(&mut self, bytes: &[u8], wanted: bool) {
+        self.arrived += bytes.len() as u64;
+        if wanted {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// Where the bytes of the chunk may be read to: there is room for them. Say with [`read`](Self::read) how many were.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    pub(super) fn read(&mut self, count: usize) {
+        self.arrived += count as u64;
+    }
+
+    /// The message, if all of it is here.
+    pub(super) fn whole(&mut self) -> Option<Bytes> {
+        (self.arrived == self.total).then(|| Bytes::from(std::mem::take(&mut self.bytes)))
     }
 
     /// Nobody is left to receive it.

@@ -294,6 +294,32 @@ fn header(kind: FrameType, channel: u16, sequence: u64) -> [u8; HEADER_BYTES] {
 /// What comes before the chunk in a DATA frame.
 pub(super) const DATA_HEAD_BYTES: usize = HEADER_BYTES + 4;
 
+/// What that says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DataHead {
+    pub(super) channel: u16,
+    pub(super) sequence: u64,
+    /// The length of the message.
+    pub(super) total: u32,
+    /// The length of the chunk.
+    pub(super) length: usize,
+}
+
+impl DataHead {
+    /// The head of the DATA frame with which `input` begins, if it does and all of the head is there.
+    pub(super) fn at(input: &[u8]) -> Option<Self> {
+        let (header, rest) = input.split_first_chunk()?;
+        let header = Header::decode(header).ok()?;
+        let total = u32::from_be_bytes(*rest.first_chunk()?);
+        (header.kind == FrameType::Data).then_some(Self {
+            channel: header.channel,
+            sequence: header.sequence,
+            total,
+            length: header.length - 4,
+        })
+    }
+}
+
 /// A DATA frame of a message of `total` bytes, up to its chunk of `length`.
 pub(super) fn data_head(
     channel: u16,

@@ -1,6 +1,8 @@
 //! What was said and heard on one connection of a session; all of it ends with the connection.
 
-/// The flags of one connection.
+use super::codec::DataHead;
+
+/// What there is to know of one connection.
 #[derive(Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -27,6 +29,16 @@ pub(super) struct Connection {
     pub(super) deaf: bool,
     /// The peer speaks another protocol, in which our GOODBYE would be noise.
     pub(super) mute: bool,
+    /// A long chunk of which not all bytes have come.
+    pub(super) chunk: Option<Chunk>,
+}
+
+/// A chunk that is arriving.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk {
+    pub(super) head: DataHead,
+    /// How many of its bytes have not come.
+    pub(super) left: usize,
 }
 
 impl Connection {

@@ -92,6 +92,14 @@ impl Input {
         self.buffer.resize(longer, 0);
     }
 
+    /// Takes bytes that were read elsewhere.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.space()[..bytes.len()].copy_from_slice(bytes);
+            self.filled(bytes.len());
+        }
+    }
+
     /// Says that `count` bytes were read into the space.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());

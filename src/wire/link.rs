@@ -9,18 +9,24 @@
 
 use std::{io::IoSlice, time::Duration};
 
+use bytes::BufMut;
+
 use super::{
+    codec::{DATA_HEAD_BYTES, DataHead},
     error::Violation,
     event::{Counters, Event, Lost, PeerHello, ReceiveId, Resumption, Settings},
-    frame::Frame,
+    frame::{End, Frame},
     goodbye::{Code, Goodbye},
     input::Input,
-    limits::{HANDSHAKE_BYTES_MAX, INPUT_BYTES_MAX, PREAMBLE_BYTES},
+    limits::{HANDSHAKE_BYTES_MAX, INPUT_BYTES_MAX, NEXT_BYTES, PREAMBLE_BYTES},
     output::Output,
     receive::ReceiveChannel,
     send::{Heads, Slices},
     state::{Role, State},
 };
+
+/// A chunk of so many bytes or more is taken as it comes.
+const STRAIGHT_BYTES_MIN: usize = 8 * 1024;
 
 /// The state of one session, and of the connection that carries it now.
 #[derive(Debug)]
@@ -72,10 +78,7 @@ impl Link {
             return;
         }
         self.input.filled(count);
-        self.state.counters.bytes_read += count as u64;
-        if count > 0 && self.state.connection.hello_heard {
-            self.state.life.heard();
-        }
+        self.note_read(count);
     }
 
     /// The next thing that the bytes read so far, or the time, mean, or `None` if more are needed.
@@ -117,7 +120,30 @@ impl Link {
             self.input.consume(PREAMBLE_BYTES);
         }
         while !self.state.connection.deaf && self.state.wants.is_none() {
+            if let Some(chunk) = self.state.connection.chunk {
+                let here = self.input.bytes().len().min(chunk.left);
+                self.state.append(&self.input.bytes()[..here]);
+                self.input.consume(here);
+                if here < chunk.left {
+                    self.input.await_frame(Some(chunk.left - here));
+                    break;
+                }
+                let whose = Some((End::Sender, chunk.head.channel));
+                let event = self.state.end_chunk();
+                let bytes = DATA_HEAD_BYTES + chunk.head.length;
+                self.state.note_heard(whose, bytes);
+                if event.is_some() {
+                    return Ok(event);
+                }
+                continue;
+            }
             let Some((frame, length)) = Frame::decode(self.input.bytes())? else {
+                let head = DataHead::at(self.input.bytes());
+                if let Some(head) = head.filter(|head| self.is_long(head)) {
+                    self.state.begin_chunk(head)?;
+                    self.input.consume(DATA_HEAD_BYTES);
+                    continue;
+                }
                 self.input.await_frame(Frame::length_at(self.input.bytes()));
                 break;
             };
@@ -138,6 +164,48 @@ impl Link {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the chunk is taken as it comes, and not only when all of it is here.
+    fn is_long(&self, head: &DataHead) -> bool {
+        self.state.connection.hello_heard && head.length >= STRAIGHT_BYTES_MIN
+    }
+
+    /// As [`input`](Self::input) and [`received`](Self::received) in one, for what reads into a [`BufMut`]: bytes of a long
+    /// message come to where they are to stay. `read` reads once; what it returns is returned.
+    pub fn read_with<R>(&mut self, read: impl FnOnce(&mut dyn BufMut) -> R) -> R {
+        if let Some(chunk) = &mut self.state.connection.chunk
+            && chunk.left >= STRAIGHT_BYTES_MIN
+            && self.input.bytes().is_empty()
+            && let Some(state) = self.state.receives.get_mut(chunk.head.channel)
+            && let Some(message) = state.room()
+        {
+            let before = message.len();
+            // The head of the next frame, too, so that it needs no read of its own.
+            let room = (message.capacity() - before).min(chunk.left + NEXT_BYTES);
+            let result = read(&mut (&mut *message).limit(room));
+            let count = message.len() - before;
+            let straight = count.min(chunk.left);
+            self.input.put(&message[before + straight..]);
+            message.truncate(before + straight);
+            state.read(straight);
+            chunk.left -= straight;
+            self.note_read(count);
+            return result;
+        }
+        let mut space = self.input.space();
+        let room = space.len();
+        let result = read(&mut space);
+        let count = room - space.len();
+        self.received(count);
+        result
+    }
+
+    fn note_read(&mut self, count: usize) {
+        self.state.counters.bytes_read += count as u64;
+        if count > 0 && self.state.connection.hello_heard {
+            self.state.life.heard();
+        }
     }
 
     // ---- Bytes out ----

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::{
     assembly::Assembly,
+    codec::DataHead,
     ending::Ending,
     error::Violation,
     event::{MessageType, Settlement},
@@ -276,17 +277,15 @@ impl ReceiveChannel {
         Ok(())
     }
 
-    /// Takes a DATA frame; returns the message if this was its last chunk and somebody is left to receive it.
-    pub(super) fn arrive(
-        &mut self,
-        channel: u16,
-        sequence: u64,
-        total: u32,
-        chunk: &[u8],
-        limit: u32,
-    ) -> Result<Option<Bytes>, Violation> {
+    /// Takes the head of a DATA frame.
+    pub(super) fn begin_chunk(&mut self, head: DataHead, limit: u32) -> Result<(), Violation> {
+        let DataHead {
+            channel,
+            sequence,
+            total,
+            length,
+        } = head;
         let bad_chunk = Violation::BadChunk { channel, sequence };
-        let wanted = self.ending.is_none();
         if self.peer_closed || self.stub || self.resume_unsaid {
             return Err(bad_chunk);
         }
@@ -313,31 +312,59 @@ impl ReceiveChannel {
             .get_or_insert_with(|| Assembly::new(u64::from(total)));
         // Without bytes a chunk announces the message, and only the first can.
         if sequence != self.messages_begun
-            || !assembly.takes(u64::from(total), chunk)
-            || (chunk.is_empty() && total > 0 && !first)
+            || !assembly.takes(u64::from(total), length)
+            || (length == 0 && total > 0 && !first)
         {
             return Err(bad_chunk);
         }
-        self.bytes_arrived += chunk.len() as u64;
-        if !chunk.is_empty() && self.bytes_arrived > self.bytes_granted {
+        let arrived = self.bytes_arrived + length as u64;
+        if length > 0 && arrived > self.bytes_granted {
             return Err(Violation::NoCredit { channel, sequence });
         }
-        let granted = self.bytes_granted.saturating_sub(self.bytes_arrived);
-        let whole = assembly.append(chunk, granted, wanted);
-        if whole.is_some() {
-            self.assembly = None;
-            self.usual = u64::from(total);
-            self.bytes_whole = self.bytes_arrived;
-            if wanted {
-                self.delivered.push((sequence, u64::from(total)));
-                self.bytes_delivered += u64::from(total);
-                debug_assert!(
-                    self.delivered.len() <= CREDIT_MESSAGES_MAX,
-                    "open outcomes are bounded"
-                );
-            }
+        if self.ending.is_none() {
+            assembly.expect(length, self.bytes_granted.saturating_sub(arrived));
         }
-        Ok(whole.filter(|_| wanted))
+        Ok(())
+    }
+
+    /// Takes bytes of the chunk that has begun.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes_arrived += bytes.len() as u64;
+        if let Some(assembly) = &mut self.assembly {
+            assembly.append(bytes, self.ending.is_none());
+        }
+    }
+
+    /// Where the rest of the chunk that has begun may be read to, if somebody is left to receive it. Say with
+    /// [`read`](Self::read) how much was.
+    pub(super) fn room(&mut self) -> Option<&mut Vec<u8>> {
+        let assembly = self.assembly.as_mut()?;
+        self.ending.is_none().then(|| assembly.room())
+    }
+
+    pub(super) fn read(&mut self, count: usize) {
+        self.bytes_arrived += count as u64;
+        if let Some(assembly) = &mut self.assembly {
+            assembly.read(count);
+        }
+    }
+
+    /// All of the chunk is here. Returns the message if this was its last one and somebody is left to receive it.
+    pub(super) fn end_chunk(&mut self) -> Option<Bytes> {
+        let message = self.assembly.as_mut()?.whole()?;
+        let total = self.assembly.take()?.arrived();
+        self.usual = total;
+        self.bytes_whole = self.bytes_arrived;
+        if self.ending.is_some() {
+            return None;
+        }
+        self.delivered.push((self.messages_begun, total));
+        self.bytes_delivered += total;
+        debug_assert!(
+            self.delivered.len() <= CREDIT_MESSAGES_MAX,
+            "open outcomes are bounded"
+        );
+        Some(message)
     }
 
     /// The sender wants a message back.

@@ -178,6 +178,7 @@ impl State {
             return;
         }
         self.connection.up = false;
+        self.connection.chunk = None;
         self.life.disconnected();
         if self.is_over() {
             // No connection follows; what can be concluded stays as it is.

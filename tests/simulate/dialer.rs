@@ -2,7 +2,7 @@
 
 use handover::wire::{Event, Link};
 
-use super::{Accepted, World, amount, write};
+use super::{Accepted, World, amount, read, write};
 use crate::{network::Connection, owner::Session};
 
 impl World {
@@ -94,16 +94,12 @@ impl World {
         };
         session.link.tick(self.now);
         let most = amount(&mut self.rng, self.tiny);
-        let space = session.link.input();
-        let most = most.min(space.len());
-        match self.connections[index]
-            .down
-            .read(&mut space[..most], self.now)
-        {
-            Some(count) => {
-                session.link.received(count);
-                self.dialer_hears();
-            }
+        let (socket, now) = (&mut self.connections[index].down, self.now);
+        let given = read(&mut session.link, &mut self.rng, most, |space| {
+            socket.read(space, now)
+        });
+        match given {
+            Some(()) => self.dialer_hears(),
             None => self.hang_up(),
         }
     }

@@ -2,7 +2,7 @@
 
 use handover::wire::{Event, Goodbye, Link};
 
-use super::{Accepted, World, amount, write};
+use super::{Accepted, World, amount, read, write};
 use crate::owner::Session;
 
 impl World {
@@ -72,16 +72,12 @@ impl World {
             Accepted::Gone => return,
         };
         link.tick(self.now);
-        let space = link.input();
-        let most = most.min(space.len());
-        let Some(count) = self.connections[index]
-            .up
-            .read(&mut space[..most], self.now)
-        else {
+        let (socket, now) = (&mut self.connections[index].up, self.now);
+        let given = read(link, &mut self.rng, most, |space| socket.read(space, now));
+        if given.is_none() {
             self.listener_hangs_up(index);
             return;
-        };
-        link.received(count);
+        }
         match &self.accepted[index] {
             Accepted::Session(session) => self.listener_hears(*session),
             Accepted::New(_) => self.greeted(index),

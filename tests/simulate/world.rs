@@ -9,6 +9,7 @@ mod rest;
 
 use std::time::Duration;
 
+use bytes::BufMut;
 use handover::wire::{Link, OUTPUT_BYTES_MAX, Settings};
 
 use crate::{
@@ -265,6 +266,29 @@ fn write(link: &mut Link, rng: &mut Rng, most: usize, to: impl FnOnce(&[u8]) -> 
         said.is_some() || link.output().is_empty(),
         "what there is to say is said"
     );
+}
+
+/// A socket gives up to `most` bytes, as `from` puts them: to one place, or to where the link says. `None` at the end of
+/// what it has.
+fn read(
+    link: &mut Link,
+    rng: &mut Rng,
+    most: usize,
+    from: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Option<()> {
+    if rng.below(2) == 0 {
+        let space = link.input();
+        let most = most.min(space.len());
+        let count = from(&mut space[..most])?;
+        link.received(count);
+        return Some(());
+    }
+    link.read_with(|buffer| {
+        let mut bytes = vec![0; most.min(buffer.remaining_mut())];
+        let count = from(&mut bytes)?;
+        buffer.put_slice(&bytes[..count]);
+        Some(())
+    })
 }
 
 /// How many bytes a socket takes or gives at once: in some schedules few.

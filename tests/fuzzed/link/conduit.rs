@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::BufMut;
 use handover::wire::{
     Denial, End, Frame, Goodbye, Hello, Link, MAGIC, OUTPUT_BYTES_MAX, Reason, VERSION, VERSION_MIN,
 };
@@ -49,8 +50,15 @@ impl Conduit {
         }
     }
 
-    /// Gives a side what came, up to one read.
+    /// Gives a side what came, up to one read: to one place, or to where it says.
     pub fn drain(&mut self, link: &mut Link, most: usize) {
+        if most % 2 == 1 {
+            link.read_with(|buffer| {
+                let count = buffer.remaining_mut().min(most).min(self.0.len());
+                self.0.drain(..count).for_each(|byte| buffer.put_u8(byte));
+            });
+            return;
+        }
         let space = link.input();
         let count = space.len().min(most).min(self.0.len());
         for (place, byte) in space.iter_mut().zip(self.0.drain(..count)) {
