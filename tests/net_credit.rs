@@ -177,6 +177,58 @@ async fn messages_for_which_the_credit_was_revoked_stay_with_their_senders() {
     assert!(outcomes(sends).await.iter().all(Option::is_none));
 }
 
+/// One of them shows that nobody waits; then the rest of the grant is asked back.
+#[tokio::test]
+async fn no_second_message_crosses_in_vain_for_a_grant_that_was_revoked() {
+    let (link, mut puppet) = link_and_puppet().await;
+    let rx = link.receiver("units").unwrap();
+    rx.grant(8);
+    let channel = 0;
+    puppet
+        .say(Frame::Open {
+            channel,
+            opening: 1,
+            name: "units",
+            type_name: "",
+            type_version: 0,
+        })
+        .await;
+    let granted = |frame: &[u8]| match Frame::decode(frame).unwrap().unwrap().0 {
+        Frame::Grant { messages, .. } => messages,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(granted(&puppet.expect(FrameType::Grant).await), 8);
+    rx.revoke(8);
+    let unit = number(7);
+    let data = |sequence| Frame::Data {
+        channel,
+        sequence,
+        total: 8,
+        chunk: &unit,
+    };
+    puppet.say(data(1)).await;
+    puppet.expect(FrameType::Declined).await;
+    puppet.expect(FrameType::Revoke).await;
+    // The second one has crossed the question.
+    puppet.say(data(2)).await;
+    puppet.expect(FrameType::Declined).await;
+    // Whoever waits now is granted one when the answer is there.
+    let mut receive = Box::pin(rx.recv_async());
+    assert!(links::is_pending(&mut receive).await);
+    puppet
+        .say(Frame::Revoked {
+            channel,
+            sequence: 2,
+            bytes: 16,
+        })
+        .await;
+    assert_eq!(granted(&puppet.expect(FrameType::Grant).await), 3);
+    puppet.say(data(3)).await;
+    let message = soon("the message", receive).await.unwrap();
+    assert_eq!(read(&message), 7);
+    puppet.expect(FrameType::Taken).await;
+}
+
 /// One that waits for its holder does not make others wait behind it.
 #[tokio::test]
 async fn behind_a_message_in_custody_none_waits_in_the_link() {

@@ -74,6 +74,12 @@ impl<T> Sender<T> {
         self.core.lock().state.outstanding().unused
     }
 
+    /// Whether there is demand at this moment: see [`ready_async`](Self::ready_async).
+    #[cfg(feature = "net")]
+    pub(crate) fn has_demand(&self) -> bool {
+        self.core.lock().a_receiver_waits()
+    }
+
     /// The messages that were sent within credit, by whichever sender, and that no receiver will take: there are
     /// some only after the last receiver has gone, or the channel was poisoned.
     #[must_use = "the messages that nobody took are in it"]

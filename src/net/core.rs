@@ -15,7 +15,7 @@ use std::{
 use super::{
     end::LinkEnd,
     message,
-    port::{Port, Routes},
+    port::{Port, Revoke, Routes},
     road::AtTheDoor,
 };
 use crate::{
@@ -261,11 +261,17 @@ impl Core {
                 }
                 Some(key)
             }
-            // A link of one connection that revokes nothing; the driver looks at its end.
+            Event::Revoked(id) => {
+                let key = self.receives.get(id.number())?;
+                if let Some(Port::In(port)) = self.port_mut(key) {
+                    port.revoke = Revoke::Answered;
+                }
+                Some(key)
+            }
+            // The driver looks at these.
             Event::Welcome
             | Event::Resume(_)
             | Event::Resumed
-            | Event::Revoked(_)
             | Event::Goodbye(_)
             | Event::Lost(_) => None,
         }

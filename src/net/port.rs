@@ -60,6 +60,7 @@ pub(super) struct InPort {
     pub(super) is_held_up: bool,
     /// More was to be granted than the wire's window allowed.
     pub(super) is_short: bool,
+    pub(super) revoke: Revoke,
     /// The sender wants this message back.
     pub(super) wanted_back: Option<u64>,
     /// It has a message that nobody waits for now, and waits for the outcome of what this side has sent: then a process
@@ -69,6 +70,15 @@ pub(super) struct InPort {
     pub(super) closed: bool,
     /// Because something went wrong there.
     pub(super) poison: Option<Reason>,
+}
+
+/// Whether the peer is asked for what it was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Revoke {
+    No,
+    Asked,
+    /// It begins nothing more. What it has begun may still come.
+    Answered,
 }
 
 /// From numbers of the wire to keys of ports.

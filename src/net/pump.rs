@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::{
     core::Verdict,
     message::{self, CodecError, Message},
-    pumping::Arrived,
+    pumping::{Arrived, Next},
     shared::Shared,
 };
 use crate::{
@@ -155,8 +155,9 @@ async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
         loop {
             let arrived = poll_fn(|_| shared.arrived(key, target.unused_credit()));
             let arrived = match first(arrived, target.closed_async()).await {
-                First::Left(Some(arrived)) => arrived,
-                First::Left(None) | First::Right(()) => return,
+                First::Left(Next::Message(arrived)) => arrived,
+                First::Left(Next::TakenBack) => break,
+                First::Left(Next::Over) | First::Right(()) => return,
             };
             let Arrived {
                 sequence,
@@ -175,6 +176,9 @@ async fn receive_on<M: Message>(shared: &Shared, key: u16, target: &Sender<M>) {
             };
             if !shared.settle(key, sequence, settlement) {
                 break;
+            }
+            if settlement == Settlement::Declined && !target.has_demand() {
+                shared.revoke(key);
             }
         }
     }

@@ -11,13 +11,22 @@ use bytes::Bytes;
 
 use super::{
     core::{Core, Verdict},
-    port::Port,
+    port::{Port, Revoke},
     shared::Shared,
 };
 use crate::{
     channel::Reason,
     wire::{CREDIT_MESSAGES_MAX, Link as WireLink, MessageTooLong, SendId, Settlement},
 };
+
+/// What a pump that waits for messages of the peer is told.
+pub(super) enum Next {
+    Message(Arrived),
+    /// What was granted was asked back, and nothing of it is to come any more.
+    TakenBack,
+    /// None will come.
+    Over,
+}
 
 /// A message that has arrived.
 pub(super) struct Arrived {
@@ -102,8 +111,8 @@ impl Shared {
     }
 
     /// The next message that arrived. Until one has, the peer is granted as many as receivers have granted in advance,
-    /// `in_advance`, or one, for a receiver waits. `None` if none will come.
-    pub(super) fn arrived(&self, key: u16, in_advance: usize) -> Poll<Option<Arrived>> {
+    /// `in_advance`, or one, for a receiver waits.
+    pub(super) fn arrived(&self, key: u16, in_advance: usize) -> Poll<Next> {
         self.with(|core| {
             let parting = core.parting.is_some();
             let Core {
@@ -113,25 +122,33 @@ impl Shared {
                 ..
             } = core;
             let Some(Some(Port::In(port))) = ports.get_mut(usize::from(key)) else {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Over);
             };
             if parting {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Over);
             }
+            let standing = port.id.map_or(0, |id| wire.standing(id));
             if let Some((sequence, bytes)) = port.arrived.pop_front() {
-                let standing = port.id.map_or(0, |id| wire.standing(id));
-                return Poll::Ready(Some(Arrived {
+                return Poll::Ready(Next::Message(Arrived {
                     sequence,
                     bytes,
                     is_followed: standing > 0 || !port.arrived.is_empty(),
                 }));
             }
             if port.closed {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Over);
+            }
+            match port.revoke {
+                Revoke::No => {}
+                Revoke::Answered if standing == 0 => {
+                    port.revoke = Revoke::No;
+                    return Poll::Ready(Next::TakenBack);
+                }
+                Revoke::Asked | Revoke::Answered => return Poll::Pending,
             }
             if let Some(id) = port.id {
                 let wanted = in_advance.clamp(1, CREDIT_MESSAGES_MAX) as u64;
-                let more = wanted.saturating_sub(wire.standing(id));
+                let more = wanted.saturating_sub(standing);
                 if more > 0 && wire.grant(id, more) < more {
                     port.is_short = true;
                     *is_short = true;
@@ -139,6 +156,19 @@ impl Shared {
             }
             Poll::Pending
         })
+    }
+
+    /// Nobody waits for what else was granted: the peer is asked for it, so that no message crosses in vain.
+    pub(super) fn revoke(&self, key: u16) {
+        self.with(|core| {
+            if let Some(Some(Port::In(port))) = core.ports.get_mut(usize::from(key))
+                && port.revoke == Revoke::No
+                && let Some(id) = port.id
+            {
+                port.revoke = Revoke::Asked;
+                core.wire.revoke(id);
+            }
+        });
     }
 
     /// Nobody takes the message at once that the pump has: those behind it are declined, for their senders may turn to

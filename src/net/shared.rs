@@ -14,7 +14,7 @@ use super::{
     core::{Core, Orders, Pump},
     end::{LinkEnd, NetError},
     gone::Gone,
-    port::{InPort, OutPort, Port},
+    port::{InPort, OutPort, Port, Revoke},
     road::AtTheDoor,
     wakes::Wakes,
 };
@@ -146,6 +146,7 @@ impl Shared {
                 arrived: VecDeque::new(),
                 is_held_up: false,
                 is_short: false,
+                revoke: Revoke::No,
                 wanted_back: None,
                 is_patient: false,
                 closed: false,

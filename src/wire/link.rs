@@ -247,19 +247,29 @@ impl Link {
             self.state.look_ahead(&mut heads, &mut slices);
             write(slices.get())
         };
-        self.wrote(count);
+        self.wrote_ahead(count);
         Some(result)
     }
 
     /// Says that the socket took the first `count` bytes of [`output`](Self::output), at the time of the last
     /// [`tick`](Self::tick).
     pub fn wrote(&mut self, count: usize) {
+        let beyond = self.output.wrote(count);
+        debug_assert!(beyond == 0, "no more was written than there was");
+        self.note_written(count - beyond);
+    }
+
+    /// The same, of what [`write_with`](Self::write_with) has offered: chunks that it looked ahead at are said now.
+    fn wrote_ahead(&mut self, count: usize) {
         let mut beyond = self.output.wrote(count);
         while beyond > 0 && self.has_output() {
-            // What was looked at ahead, and is being said now.
             beyond = self.output.wrote(beyond);
         }
-        debug_assert!(beyond == 0, "no more was written than there was");
+        debug_assert!(beyond == 0, "what was looked at ahead is what is said");
+        self.note_written(count - beyond);
+    }
+
+    fn note_written(&mut self, count: usize) {
         self.state.counters.bytes_written += count as u64;
         if count > 0 {
             self.state.life.said();
