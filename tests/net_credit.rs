@@ -78,6 +78,27 @@ async fn outcomes(sends: Sends) -> Vec<Option<SendError<Bytes>>> {
     all.into_iter().map(|sent| sent.unwrap().err()).collect()
 }
 
+/// The peer of a link opens the channel "units", as its channel 0.
+async fn open_units(puppet: &mut Puppet) {
+    let open = Frame::Open {
+        channel: 0,
+        opening: 1,
+        name: "units",
+        type_name: "",
+        type_version: 0,
+    };
+    puppet.say(open).await;
+}
+
+/// How many messages it is granted then.
+async fn granted(puppet: &mut Puppet) -> u64 {
+    let frame = puppet.expect(FrameType::Grant).await;
+    match Frame::decode(&frame).unwrap().unwrap().0 {
+        Frame::Grant { messages, .. } => messages,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn as_many_sends_complete_ahead_of_the_take_as_were_granted_and_no_more() {
     let (a, b) = pair().await;
@@ -94,31 +115,19 @@ async fn as_many_sends_complete_ahead_of_the_take_as_were_granted_and_no_more() 
 async fn without_a_grant_one_message_crosses_for_a_receiver_that_waits() {
     let (link, mut puppet) = link_and_puppet().await;
     let rx = link.receiver("units").unwrap();
-    puppet
-        .say(Frame::Open {
-            channel: 0,
-            opening: 1,
-            name: "units",
-            type_name: "",
-            type_version: 0,
-        })
-        .await;
-    let granted = |frame: &[u8]| match Frame::decode(frame).unwrap().unwrap().0 {
-        Frame::Grant { messages, .. } => messages,
-        other => panic!("{other:?}"),
-    };
+    open_units(&mut puppet).await;
     for n in 1..=3 {
         let receive = tokio::spawn({
             let rx = rx.clone();
             async move { rx.recv_async().await }
         });
-        assert_eq!(granted(&puppet.expect(FrameType::Grant).await), n);
+        assert_eq!(granted(&mut puppet).await, n);
         send(&mut puppet, n).await;
         puppet.expect(FrameType::Taken).await;
         assert_eq!(read(&receive.await.unwrap().unwrap()), n);
     }
     rx.grant(5);
-    assert_eq!(granted(&puppet.expect(FrameType::Grant).await), 3 + 5);
+    assert_eq!(granted(&mut puppet).await, 3 + 5);
 }
 
 /// Says message `sequence`, which is that number.
@@ -184,20 +193,8 @@ async fn no_second_message_crosses_in_vain_for_a_grant_that_was_revoked() {
     let rx = link.receiver("units").unwrap();
     rx.grant(8);
     let channel = 0;
-    puppet
-        .say(Frame::Open {
-            channel,
-            opening: 1,
-            name: "units",
-            type_name: "",
-            type_version: 0,
-        })
-        .await;
-    let granted = |frame: &[u8]| match Frame::decode(frame).unwrap().unwrap().0 {
-        Frame::Grant { messages, .. } => messages,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(granted(&puppet.expect(FrameType::Grant).await), 8);
+    open_units(&mut puppet).await;
+    assert_eq!(granted(&mut puppet).await, 8);
     rx.revoke(8);
     let unit = number(7);
     let data = |sequence| Frame::Data {
@@ -222,7 +219,7 @@ async fn no_second_message_crosses_in_vain_for_a_grant_that_was_revoked() {
             bytes: 16,
         })
         .await;
-    assert_eq!(granted(&puppet.expect(FrameType::Grant).await), 3);
+    assert_eq!(granted(&mut puppet).await, 3);
     puppet.say(data(3)).await;
     let message = soon("the message", receive).await.unwrap();
     assert_eq!(read(&message), 7);
