@@ -114,21 +114,44 @@ fn a_break_in_the_middle_of_a_chunk_forgets_what_came_of_it() {
 #[test]
 fn a_chunk_that_was_not_granted_is_refused_before_it_comes() {
     let (mut a, mut b) = connected(settings("a"), settings("b"));
-    let (_, receive) = open_channel(&mut a, &mut b, "long");
-    assert_eq!(b.grant(receive, 1), 1);
+    open_channel(&mut a, &mut b, "long");
     let chunk = message(CHUNK_BYTES_MAX);
     let frame = Frame::Data {
         channel: 0,
-        sequence: 2,
+        sequence: 1,
         total: 1 << 20,
         chunk: &chunk,
     };
     let head = &bytes_of(&frame)[..HEADER_BYTES + 4];
     let refused = feed(&mut b, head, &[usize::MAX]).unwrap_err();
-    let expected = Violation::BadChunk {
+    let expected = Violation::NoCredit {
         channel: 0,
-        sequence: 2,
+        sequence: 1,
     };
     assert_eq!(refused, expected);
     assert!(b.bytes_held() < CHUNK_BYTES_MAX);
+}
+
+#[test]
+fn short_messages_are_read_together() {
+    let (mut a, mut b) = connected(settings("a"), settings("b"));
+    let (send, receive) = open_channel(&mut a, &mut b, "short");
+    b.grant(receive, 64);
+    pass(&mut b, &mut a);
+    for _ in 0..60 {
+        a.send(send, message(1000)).unwrap();
+    }
+    let (mut said, mut reads, mut arrived) = (&take_output(&mut a)[..], 0, 0);
+    while !said.is_empty() {
+        let count = b.read_with(|buffer| {
+            let count = buffer.remaining_mut().min(said.len());
+            buffer.put_slice(&said[..count]);
+            count
+        });
+        said = &said[count..];
+        reads += 1;
+        arrived += messages(events(&mut b).unwrap()).len();
+    }
+    assert_eq!(arrived, 60);
+    assert!(reads < 20, "several with one read: {reads} reads");
 }

@@ -171,12 +171,6 @@ impl<'a> Frame<'a> {
         Ok(Some((frame, HEADER_BYTES + header.length)))
     }
 
-    /// How long the frame is of which the beginning is there, if that shows it already.
-    pub(super) fn length_at(input: &[u8]) -> Option<usize> {
-        let header = Header::decode(input.first_chunk()?).ok()?;
-        Some(HEADER_BYTES + header.length)
-    }
-
     fn decode_payload(header: &Header, payload: &'a [u8]) -> Result<Self, Violation> {
         let Header {
             kind,

@@ -15,7 +15,7 @@ pub(super) struct Input {
     limit: usize,
     /// A read has filled the buffer, so there may be more.
     filled_up: bool,
-    /// How long the frame is that begins at `start`, if that is known and it is not whole.
+    /// How much is left of a long chunk that is arriving.
     awaited: Option<usize>,
 }
 
@@ -32,9 +32,10 @@ impl Input {
         }
     }
 
-    /// Reads no more than the rest of a frame of `length` bytes, and the head of the next.
-    pub(super) fn await_frame(&mut self, length: Option<usize>) {
-        self.awaited = length;
+    /// Reads next no more than the `bytes` that are left of a long chunk, and the head of the next frame.
+    pub(super) fn await_rest(&mut self, bytes: usize) {
+        debug_assert!(self.start == self.end, "what came of the chunk was taken");
+        self.awaited = Some(bytes);
     }
 
     /// Allows more, once the peer is known.
@@ -51,19 +52,11 @@ impl Input {
         if std::mem::take(&mut self.filled_up) && self.buffer.len() < INPUT_BYTES_MIN {
             self.grow(INPUT_BYTES_MIN);
         }
-        if let Some(length) = self.awaited {
-            let bytes = length + NEXT_BYTES;
-            if self.start + bytes > self.buffer.len() {
-                self.move_to_front();
-            }
-            let room = self.buffer.len().min(self.start + bytes);
-            if self.end < room {
-                return &mut self.buffer[self.end..room];
-            }
-        }
         if self.end == self.buffer.len() {
             if self.start > 0 {
-                self.move_to_front();
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
             } else {
                 self.grow((self.buffer.len() * 2).max(INPUT_BYTES_IDLE));
             }
@@ -72,13 +65,9 @@ impl Input {
             self.buffer.len() <= self.limit,
             "the buffer keeps to its limit"
         );
-        &mut self.buffer[self.end..]
-    }
-
-    fn move_to_front(&mut self) {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        let most = self.awaited.map_or(usize::MAX, |rest| rest + NEXT_BYTES);
+        let room = (self.buffer.len() - self.end).min(most);
+        &mut self.buffer[self.end..self.end + room]
     }
 
     /// Whether there is room without an allocation.

@@ -125,7 +125,7 @@ impl Link {
                 self.state.append(&self.input.bytes()[..here]);
                 self.input.consume(here);
                 if here < chunk.left {
-                    self.input.await_frame(Some(chunk.left - here));
+                    self.input.await_rest(chunk.left - here);
                     break;
                 }
                 let whose = Some((End::Sender, chunk.head.channel));
@@ -144,7 +144,6 @@ impl Link {
                     self.input.consume(DATA_HEAD_BYTES);
                     continue;
                 }
-                self.input.await_frame(Frame::length_at(self.input.bytes()));
                 break;
             };
             let greeted = self.state.connection.hello_heard;
